@@ -1,0 +1,46 @@
+# `make table1` and `make test` set everything up by themselves; `make lint` too.
+VENV := .venv
+PYTHON ?= python3
+CORES ?= 8
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: setup table1 test lint lock clean
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "posecache needs Python >= 3.11; choose one with: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+table1: setup
+	snakemake --cores $(CORES) results/tables/table1.csv
+
+test: setup
+	pytest
+
+lint: setup
+	@ruff check . || { echo "to mend: .venv/bin/ruff check --fix ."; exit 1; }
+	@ruff format --check . || { echo "to mend: .venv/bin/ruff format ."; exit 1; }
+	@snakefmt --check Snakefile rules || { echo "to mend: .venv/bin/snakefmt Snakefile rules"; exit 1; }
+	mypy
+	snakemake --lint
+
+# Exact versions for every Python and platform. torch itself pins the CUDA packages of its wheel;
+# naming them here would force them on those who install its CPU wheel.
+lock: setup
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--no-annotate --no-header --quiet --output-file requirements.lock \
+		$(foreach name,$(CUDA),--no-emit-package $(name))
+
+CUDA := cuda-bindings cuda-pathfinder cuda-toolkit triton nvidia-cublas nvidia-cuda-cccl \
+	nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft \
+	nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
+	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+
+clean:
+	rm -rf results/samples results/models results/logits results/scores results/tables \
+		results/logs results/benchmarks data/demo

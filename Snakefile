@@ -1,0 +1,22 @@
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/demo.smk"
+include: "rules/samples.smk"
+include: "rules/models.smk"
+include: "rules/logits.smk"
+include: "rules/students.smk"
+include: "rules/scores.smk"
+include: "rules/tables.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        final_targets(),

@@ -1,0 +1,43 @@
+# samples: one person instance a row.
+def crop_options(wildcards):
+    crops = CONFIG.samples[wildcards.sampleset].crops
+    if crops is None:
+        return []
+    return (
+        option("crop-size", crops.size)
+        + option("crop-context", crops.context)
+        + option("crop-quality", crops.quality)
+    )
+
+
+rule prepare_samples:
+    input:
+        lambda wildcards: CONFIG.samples[wildcards.sampleset].annotations,
+    output:
+        SAMPLES,
+    log:
+        f"{LOGS}/prepare_samples/{{sampleset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/prepare_samples/{{sampleset}}.tsv"
+    conda:
+        "../envs/posecache.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        format=lambda wildcards: CONFIG.samples[wildcards.sampleset].format,
+        images=lambda wildcards: CONFIG.samples[wildcards.sampleset].images,
+        skeleton=lambda wildcards: CONFIG.samples[wildcards.sampleset].skeleton,
+        images_list=lambda wildcards: option(
+            "images-list", CONFIG.samples[wildcards.sampleset].images_list
+        ),
+        crops=crop_options,
+        chunk_rows=CONFIG.logits.chunk_rows,
+        shard_rows=CONFIG.logits.shard_rows,
+        out=lambda wildcards, output: str(Path(output[0]).parent),
+    shell:
+        "{STAGE}/prepare_samples.py --format {params.format} --annotations {input:q}"
+        " --images {params.images:q} --skeleton {params.skeleton} {params.images_list:q}"
+        " {params.crops:q} --chunk-rows {params.chunk_rows} --shard-rows {params.shard_rows}"
+        " --threads {threads} --out {params.out:q} > {log:q} 2>&1"

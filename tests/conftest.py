@@ -1,0 +1,16 @@
+"""Fixtures that several test folders share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with reference numbers and real samples; a clone of the project has none."""
+    default = Path(__file__).parents[2] / "shared"
+    folder = Path(os.environ.get("POSECACHE_SHARED", default))
+    if not folder.is_dir():
+        pytest.skip(f"no reference numbers at {folder} (set POSECACHE_SHARED)")
+    return folder

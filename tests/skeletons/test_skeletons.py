@@ -1,0 +1,70 @@
+import pytest
+
+from posecache import skeletons
+
+AUTHORS_MAP = [16, 14, 12, 11, 13, 15, 17, 18, 19, 20, 10, 8, 6, 5, 7, 9]  # MPII -> 21
+
+
+def test_union_has_the_21_keypoints_in_order() -> None:
+    union = skeletons.union(["coco17", "mpii16"])
+    assert union.keypoints[:17] == skeletons.load("coco17").keypoints
+    assert union.keypoints[17:] == ("pelvis", "thorax", "upper_neck", "head_top")
+    assert union.name == "coco17+mpii16"
+    assert skeletons.load("coco17+mpii16") == union
+
+
+def test_map_from_mpii_is_the_authors() -> None:
+    mpii = skeletons.load("mpii16")
+    mine, theirs = mpii.indices_in(skeletons.load("coco17+mpii16"))
+    assert mine.tolist() == list(range(16))
+    assert theirs.tolist() == AUTHORS_MAP
+
+
+def test_coco_and_mpii_share_twelve() -> None:
+    coco, mpii = skeletons.load("coco17"), skeletons.load("mpii16")
+    shared = skeletons.shared(coco, mpii)
+    assert shared == coco.keypoints[5:]
+    assert sorted(skeletons.shared(mpii, coco)) == sorted(shared)
+
+
+def test_halpe_aligns_with_twenty_of_the_union() -> None:
+    union, halpe = skeletons.load("coco17+mpii16"), skeletons.load("halpe26")
+    mine, _ = union.indices_in(halpe)
+    assert set(range(21)) - set(mine.tolist()) == {union.keypoints.index("thorax")}
+
+
+@pytest.mark.parametrize("name", ["coco17", "mpii16", "halpe26", "coco17+mpii16"])
+def test_flip_pairs_join_left_and_right_of_one_joint(name: str) -> None:
+    skeleton = skeletons.load(name)
+    sided = [k for k in skeleton.keypoints if k.startswith(("left_", "right_"))]
+    assert len(skeleton.flip_pairs) * 2 == len(sided)
+    for left, right in skeleton.flip_pairs:
+        assert skeleton.keypoints[left].removeprefix("left_") == skeleton.keypoints[
+            right
+        ].removeprefix("right_")
+    assert len(skeleton.sigmas) == skeleton.num_keypoints
+
+
+def test_sigma_of_a_shared_keypoint_is_the_first_skeletons() -> None:
+    union = skeletons.load("coco17+mpii16")
+    assert union.sigmas[union.keypoints.index("left_shoulder")] == 0.079
+    assert union.sigmas[union.keypoints.index("thorax")] == 0.026
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(ValueError, match="unknown skeleton 'coco18'.* coco17, halpe26, mpii16"):
+        skeletons.load("coco18")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sigmas": [0.1, 0.1, 0.1]}, "3 sigmas for 2 keypoints"),
+        ({"keypoints": ["a", "a"]}, "keypoint 'a' is named twice"),
+        ({"links": [["a", "c"]]}, "links name 'c'"),
+    ],
+)
+def test_a_wrong_file_is_named(change: dict[str, object], message: str) -> None:
+    record = {"name": "x", "keypoints": ["a", "b"], "sigmas": [0.1, 0.1], "links": [["a", "b"]]}
+    with pytest.raises(ValueError, match=f"x.yaml: {message}"):
+        skeletons.parse(record | change, "x.yaml")

@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posecache import geometry, simcc
+
+SIZE = (48, 64)
+IDENTITY = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(("size", "sigma"), [((192, 256), (4.9, 5.66)), ((256, 256), (5.66, 5.66))])
+def test_codec_equals_mmpose(
+    shared: Path, size: tuple[int, int], sigma: tuple[float, float]
+) -> None:
+    ops = np.load(shared / "parity" / "ops.npz")
+    name = f"codec_{size[0]}x{size[1]}"
+    x, y, weight = simcc.encode(ops[f"{name}_kpts"], ops[f"{name}_vis"], size, sigma)
+    for person in range(2):
+        np.testing.assert_allclose(x[person], ops[f"{name}_x{person}"][0], atol=1e-6)
+        np.testing.assert_allclose(y[person], ops[f"{name}_y{person}"][0], atol=1e-6)
+        np.testing.assert_array_equal(weight[person], ops[f"{name}_w{person}"][0])
+    keypoints, scores = simcc.decode(ops[f"{name}_lx"], ops[f"{name}_ly"])
+    np.testing.assert_array_equal(keypoints, ops[f"{name}_dec"])
+    np.testing.assert_array_equal(scores, ops[f"{name}_score"])
+
+
+def test_flip_equals_mmpose(shared: Path) -> None:
+    ops = np.load(shared / "parity" / "ops.npz")
+    pairs = [(i, i + 1) for i in range(1, 17, 2)]
+    x, y = simcc.flip(ops["loss_px"], ops["loss_py"], pairs)
+    np.testing.assert_array_equal(x, ops["flip_x"])
+    np.testing.assert_array_equal(y, ops["flip_y"])
+
+
+def test_default_sigma_is_rtmposes() -> None:
+    np.testing.assert_allclose(simcc.default_sigma((192, 256)), (4.9, 5.66), atol=5e-3)
+    np.testing.assert_allclose(simcc.default_sigma((288, 384)), (6.0, 6.93), atol=5e-3)
+
+
+@given(x=st.integers(0, 95), y=st.integers(0, 127))
+def test_decode_returns_what_encode_drew(x: int, y: int) -> None:
+    label_x, label_y, _ = simcc.encode([[[x / 2, y / 2]]], [[1.0]], SIZE, (2.0, 2.0))
+    keypoints, scores = simcc.decode(label_x, label_y)
+    assert keypoints.tolist() == [[[x / 2, y / 2]]]
+    assert scores.tolist() == [[1.0]]
+
+
+def test_unlabelled_and_far_keypoints_weigh_nothing() -> None:
+    nan = float("nan")
+    x, _, weight = simcc.encode([[[5, 5], [-90, 5], [nan, nan]]], [[0, 1, 1]], SIZE, (2.0, 2.0))
+    assert weight.tolist() == [[0, 0, 0]]
+    assert float(x.abs().sum()) == 0
+
+
+def _logits(seed: int, keypoints: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    """Peaked logits, somewhat noisy, as a trained head gives them."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(14, 34, (1, keypoints, 2)) + np.array([0, 8])
+    x, y, _ = simcc.encode(points, np.ones((1, keypoints)), SIZE, (2.5, 2.8))
+    noise = torch.from_numpy(rng.normal(0, 0.02, (2, 1, keypoints, 128)))
+    return x + noise[0, ..., :96], y + noise[1]
+
+
+def test_transport_by_the_identity_is_the_softmax() -> None:
+    x, y = _logits(0)
+    out_x, out_y, mass = simcc.transport(x, y, IDENTITY, SIZE)
+    np.testing.assert_allclose(out_x, torch.softmax(10 * x, -1), atol=1e-12)
+    np.testing.assert_allclose(out_y, torch.softmax(10 * y, -1), atol=1e-12)
+    np.testing.assert_allclose(mass, 1, atol=1e-12)
+
+
+def _mean(prob: torch.Tensor) -> torch.Tensor:
+    return prob @ (torch.arange(prob.shape[-1], dtype=torch.float64) / 2)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    seed=st.integers(0, 99), angle=st.floats(-180, 180), zoom=st.floats(0.5, 1.5), out=st.booleans()
+)
+def test_transport_keeps_mass_and_mean(seed: int, angle: float, zoom: float, out: bool) -> None:
+    x, y = _logits(seed)
+    size = (160, 160) if out else SIZE
+    sides = torch.tensor([[SIZE[0] / zoom, SIZE[0] / zoom]]).double()
+    matrix = geometry.crop_matrix(torch.tensor([[24.0, 32.0]]).double(), sides, angle, SIZE)
+    matrix[:, :, 2] += (torch.tensor(size) - torch.tensor(SIZE)) / 2
+    out_x, out_y, mass = simcc.transport(x, y, matrix, size)
+    assert float(mass.max()) <= 1
+    if not out:
+        return
+    np.testing.assert_allclose(mass, 1, atol=1e-6)
+    before = torch.stack([_mean(torch.softmax(10 * p[0], -1)) for p in (x, y)], -1)
+    after = torch.stack([_mean(p[0]) for p in (out_x, out_y)], -1)
+    np.testing.assert_allclose(after, geometry.apply(matrix[0], before), atol=0.05)
+
+
+@pytest.mark.parametrize("angle", [15.0, 45.0, 80.0, -130.0])
+def test_transport_under_rotation_matches_monte_carlo(angle: float) -> None:
+    x, y = _logits(5, keypoints=1)
+    sides = torch.tensor([[SIZE[0] / 1.1, SIZE[1] / 1.1]]).double()
+    matrix = geometry.crop_matrix(torch.tensor([[25.3, 31.2]]).double(), sides, angle, SIZE)
+    out_x, out_y, _ = simcc.transport(x, y, matrix, SIZE)
+    rng = np.random.default_rng(0)
+    bins = [
+        rng.choice(logits.shape[-1], 400_000, p=torch.softmax(10 * logits[0, 0], -1).numpy())
+        for logits in (x, y)
+    ]
+    points = (np.stack(bins, -1) + rng.uniform(-0.5, 0.5, (400_000, 2))) / 2
+    moved = np.round(geometry.apply(matrix[0], points).numpy() * 2).astype(int)
+    for axis, exact in enumerate((out_x, out_y)):
+        inside = moved[:, axis][(moved[:, axis] >= 0) & (moved[:, axis] < exact.shape[-1])]
+        sampled = np.bincount(inside, minlength=exact.shape[-1]) / len(inside)
+        assert np.abs(sampled - exact[0, 0].numpy()).sum() / 2 < 0.01
+
+
+def test_transport_by_halving_adds_neighbouring_bins() -> None:
+    x, y = _logits(2)
+    half = torch.tensor([[[0.5, 0.0, -0.125], [0.0, 0.5, -0.125]]], dtype=torch.float64)
+    out_x, _, _ = simcc.transport(x, y, half, (24, 32))
+    pairs = torch.softmax(10 * x, -1).unflatten(-1, (-1, 2)).sum(-1)
+    np.testing.assert_allclose(out_x, pairs, atol=1e-12)
+
+
+def test_transport_by_a_mirror_twice_is_the_identity() -> None:
+    x, y = _logits(3)
+    mirror = geometry.mirror(SIZE[0])[None]
+    once_x, once_y, _ = simcc.transport(x, y, mirror, SIZE, flip_pairs=[(0, 2)])
+    np.testing.assert_allclose(
+        once_x[:, 0].argmax(-1), 94 - torch.softmax(10 * x, -1)[:, 2].argmax(-1)
+    )
+    logits = [torch.log(p.clamp_min(1e-300)) / 10 for p in (once_x, once_y)]
+    twice_x, twice_y, _ = simcc.transport(*logits, mirror, SIZE, flip_pairs=[(0, 2)])
+    # Pixel 47.5, the last bin, has its mirror image at -0.5, outside: its 1e-5 of mass leaves.
+    np.testing.assert_allclose(twice_x, torch.softmax(10 * x, -1), atol=1e-4)
+    np.testing.assert_allclose(twice_y, torch.softmax(10 * y, -1), atol=1e-12)
+
+
+def test_mass_that_leaves_the_crop_is_counted() -> None:
+    flat = torch.zeros(1, 1, 96), torch.zeros(1, 1, 128)
+    away = torch.tensor([[[1.0, 0.0, 24.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
+    out_x, _, mass = simcc.transport(*flat, away, SIZE)
+    np.testing.assert_allclose(mass, 0.5, atol=1e-6)
+    np.testing.assert_allclose(out_x.sum(), 1, atol=1e-6)
+    gone = torch.tensor([[[1.0, 0.0, 240.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
+    assert simcc.transport(*flat, gone, SIZE)[2].tolist() == [[0.0]]

@@ -1,0 +1,81 @@
+"""A miniature of the demo, run for real by Snakemake once a session."""
+
+import copy
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TABLE = "results/tables/table1.csv"
+TINY = {"deepen": 0.167, "widen": 0.125, "stride": 32}
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def mini_config() -> dict[str, Any]:
+    """The demo configuration with a dozen pictures a set and one epoch a model."""
+    record = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for demo_set in record["demo"]["sets"].values():
+        demo_set["images"] = 12
+    for samples in record["samples"].values():
+        if "crops" in samples:
+            samples["crops"] = {"size": 64}
+    record["training"] |= {"variant": TINY, "epochs": 1, "batch_size": 4, "warmup_steps": 2}
+    for model in [*record["students"].values(), *(t["train"] for t in record["teachers"].values())]:
+        model["training"] = {}
+    record["logits"] |= {"batch": 8, "chunk_rows": 8, "shard_rows": 16}
+    return record
+
+
+@dataclass(frozen=True)
+class Workdir:
+    """A folder in which Snakemake runs the project's workflow."""
+
+    path: Path
+
+    def configure(self, record: dict[str, Any]) -> None:
+        (self.path / "config.yaml").write_text(yaml.safe_dump(record, sort_keys=False))
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            [*command, "--directory", str(self.path), *arguments],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+
+    def planned(self, change: Change | None = None) -> set[str]:
+        """Outputs that a dry run would make anew after `change` to the configuration."""
+        before = (self.path / "config.yaml").read_text()
+        record = copy.deepcopy(yaml.safe_load(before))
+        if change is not None:
+            change(record)
+        self.configure(record)
+        try:
+            done = self.snakemake("--dry-run", "--cores", "2", TABLE)
+        finally:
+            (self.path / "config.yaml").write_text(before)
+        assert done.returncode == 0, done.stdout + done.stderr
+        outputs = re.findall(r"^    output: (.+)$", done.stdout + done.stderr, re.MULTILINE)
+        return {path for line in outputs for path in line.split(", ")}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
+    """A folder in which the whole miniature has run."""
+    workdir = Workdir(tmp_path_factory.mktemp("mini"))
+    workdir.configure(mini_config())
+    done = workdir.snakemake("--cores", "2", TABLE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return workdir

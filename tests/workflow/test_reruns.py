@@ -1,0 +1,97 @@
+"""Which outputs a change of the configuration makes anew: those that depend on it, no other."""
+
+from typing import Any
+
+from conftest import TABLE, Workdir, mini_config
+
+TABLES = {TABLE, "results/tables/table1.md"}
+
+
+def after_training(*models: str, benchmarks: tuple[str, ...] = ("coco", "mpii")) -> set[str]:
+    """Retrained models, their logits on the validation sets, scores, and the table."""
+    outputs = set(TABLES)
+    for model in models:
+        outputs.add(f"results/models/{model}/card.json")
+        for benchmark in benchmarks:
+            outputs.add(f"results/scores/{model}/{benchmark}.json")
+            sampleset = f"{benchmark.split('-')[0]}-val"
+            outputs.add(f"results/logits/{model}/{sampleset}/manifest.json")
+    return outputs
+
+
+def test_no_change_no_job(finished: Workdir) -> None:
+    assert finished.planned() == set()
+
+
+def test_alpha_reruns_only_the_student_that_uses_it(finished: Workdir) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["students"]["unified-t"]["distil"]["alpha"] = 0.5
+
+    assert finished.planned(change) == after_training("unified-t")
+
+
+def test_a_teachers_beta_reruns_only_the_student_that_uses_it(finished: Workdir) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["students"]["unified-s"]["distil"]["teachers"]["teacher-mpii"] = 0.3
+
+    assert finished.planned(change) == after_training("unified-s")
+
+
+def test_one_models_recipe_reruns_that_model(finished: Workdir) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["students"]["coco-t"]["training"] = {"epochs": 2}
+
+    benchmarks = ("coco", "mpii-shared12")
+    assert finished.planned(change) == after_training("coco-t", benchmarks=benchmarks)
+
+
+def test_a_new_teacher_reruns_its_caches_and_the_students(finished: Workdir) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["teachers"]["teacher-mpii"]["train"]["training"] = {"seed": 7}
+
+    planned = finished.planned(change)
+    caches = {f"results/logits/teacher-mpii/{s}/manifest.json" for s in ("coco-train", "mpii-train")}
+    assert caches <= planned
+    assert after_training("unified-t", "unified-s") <= planned
+    others = {path for path in planned if "teacher-coco" in path or "samples" in path}
+    assert others == set()
+
+
+def test_another_batch_of_inference_touches_no_model_trained_on_labels(finished: Workdir) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["logits"]["flip"] = False
+
+    planned = finished.planned(change)
+    models = {path for path in planned if path.startswith("results/models/")}
+    assert models == {f"results/models/unified-{size}/card.json" for size in ("t", "s")}
+    assert not any(path.startswith(("results/samples/", "data/")) for path in planned)
+
+
+def test_a_benchmarks_setting_reruns_scores_alone(finished: Workdir) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["benchmarks"]["coco"]["nms"] = None
+
+    planned = finished.planned(change)
+    scores = {path for path in planned if path.startswith("results/scores/")}
+    assert planned == scores | TABLES
+    assert {path.rpartition("/")[2] for path in scores} == {"coco.json"}
+
+
+def test_more_memory_reruns_nothing(finished: Workdir) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["compute"]["memory_mb"] = 3000
+
+    assert finished.planned(change) == set()
+
+
+def test_a_wrong_configuration_is_one_line_before_any_job(finished: Workdir) -> None:
+    record = mini_config()
+    record["students"]["unified-t"]["distil"]["alhpa"] = 0.3
+    finished.configure(record)
+    done = finished.snakemake("--cores", "2", TABLE)
+    finished.configure(mini_config())
+    assert done.returncode == 1
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if "alhpa" in line]
+    assert len(lines) == 1
+    assert "students.unified-t.distil.alhpa: unknown key" in lines[0]
+    assert "Traceback" not in done.stdout + done.stderr

@@ -1,0 +1,303 @@
+"""The typed, closed configuration: what `config.yaml` may say, checked before any job starts."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from posecache import skeletons
+from posecache.recipe import Recipe
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _known_skeleton(name: str) -> str:
+    skeletons.load(name)
+    return name
+
+
+SkeletonName = Annotated[str, AfterValidator(_known_skeleton)]
+# A name becomes a folder of results/ and a Snakemake wildcard.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Closed(BaseModel):
+    """A section of the configuration: no unknown keys, no silent conversion, no change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DemoSet(Closed):
+    """One rendered split: how many pictures, from which seed."""
+
+    dataset: Literal["coco", "mpii", "halpe"]
+    split: Name
+    images: PositiveInt
+    seed: int
+
+
+class Demo(Closed):
+    """The rendered demo data, written in the real file formats under `folder`."""
+
+    folder: str
+    sets: dict[Name, DemoSet]
+
+
+class Crops(Closed):
+    """Enlarged crops stored for training, big enough for every augmentation."""
+
+    size: PositiveInt = 384
+    context: PositiveFloat = 1.5
+    quality: Annotated[int, Field(ge=1, le=100)] = 95
+
+
+class Samples(Closed):
+    """A sample set: an annotation file, its images and the skeleton it labels."""
+
+    format: Literal["coco", "mpii", "halpe"]
+    annotations: str
+    images: str
+    skeleton: SkeletonName
+    images_list: str | None = None
+    crops: Crops | None = None
+
+
+class Train(Closed):
+    """A home-trained model: the sample sets it sees and what differs from `training`."""
+
+    samples: Annotated[list[Name], Field(min_length=1)]
+    training: dict[str, Any] = {}
+
+
+class Teacher(Closed):
+    """A teacher: an ONNX file (`weights`) or one trained here (`train`)."""
+
+    weights: str | None = None
+    sha256: str | None = None
+    skeleton: SkeletonName | None = None
+    input_size: tuple[PositiveInt, PositiveInt] | None = None
+    padding: PositiveFloat = 1.25
+    color_order: Literal["rgb", "bgr"] = "rgb"
+    license: str | None = None
+    train: Train | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.weights is None) == (self.train is None):
+            raise ValueError("expected either `weights` or `train`")
+        if self.weights is not None and (self.skeleton is None or self.input_size is None):
+            raise ValueError("`weights` also needs `skeleton` and `input_size`")
+        imported = self.model_fields_set - {"train"}
+        if self.train is not None and imported:
+            raise ValueError(f"`train` excludes {', '.join(sorted(imported))}")
+        return self
+
+
+class Distil(Closed):
+    """Eq. 8: alpha weighs the labels, teachers' beta weigh the cached teachers."""
+
+    alpha: Fraction
+    teachers: Annotated[dict[Name, Annotated[float, Field(ge=0)]], Field(min_length=1)]
+    mode: Literal["equation-8", "authors-code"] = "equation-8"
+
+
+class Student(Train):
+    """A student; without `distil` it learns from labels alone."""
+
+    distil: Distil | None = None
+
+
+class Benchmark(Closed):
+    """A metric over a sample set, on all its keypoints or on those that `shared_with` has."""
+
+    samples: Name
+    metric: Literal["oks", "pckh"]
+    shared_with: SkeletonName | None = None
+    rescore: bool = True
+    nms: Fraction | None = 0.9
+
+
+class TableStudents(Closed):
+    """The three students of one size in Table 1."""
+
+    mpii: Name
+    coco: Name
+    unified: Name
+
+
+class Tables(Closed):
+    """Which models fill Table 1, and the teachers printed below it."""
+
+    table1: dict[Literal["tiny", "small"], TableStudents]
+    teachers: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
+
+
+class Logits(Closed):
+    """How models are run and their logits stored."""
+
+    batch: PositiveInt = 64
+    flip: bool = True
+    dtype: Literal["float16", "float32"] = "float16"
+    chunk_rows: PositiveInt = 64
+    shard_rows: PositiveInt = 4096
+
+    @model_validator(mode="after")
+    def _whole_chunks(self) -> Self:
+        if self.shard_rows % self.chunk_rows:
+            raise ValueError(
+                f"shard_rows {self.shard_rows} is not a multiple of chunk_rows {self.chunk_rows}"
+            )
+        return self
+
+
+class Compute(Closed):
+    """What a job may use."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: PositiveInt = 1
+    memory_mb: PositiveInt = 2000
+
+
+class Config(Closed):
+    """The whole of `config.yaml`."""
+
+    results: str = "results"
+    demo: Demo | None = None
+    samples: dict[Name, Samples]
+    training: dict[str, Any] = {}
+    teachers: dict[Name, Teacher] = {}
+    students: dict[Name, Student]
+    benchmarks: dict[Name, Benchmark]
+    tables: Tables
+    logits: Logits = Logits()
+    compute: Compute = Compute()
+
+    def recipe(self, train: Train) -> Recipe:
+        """The full recipe of a trained model: defaults, `training`, then its own `training`."""
+        return Recipe.model_validate(self.training | train.training)
+
+    @property
+    def trained(self) -> dict[str, Train]:
+        """Every model that is trained here, students and home-trained teachers."""
+        teachers = {name: t.train for name, t in self.teachers.items() if t.train is not None}
+        return teachers | dict(self.students)
+
+    def skeleton(self, train: Train) -> str:
+        """Name of the union of the skeletons of a model's sample sets and teachers, in order."""
+        names = [self.samples[name].skeleton for name in train.samples]
+        if isinstance(train, Student) and train.distil is not None:
+            names += [self.teacher_skeleton(name) for name in train.distil.teachers]
+        parts = dict.fromkeys(part for name in names for part in name.split("+"))
+        return "+".join(parts)
+
+    def teacher_skeleton(self, name: str) -> str:
+        """Name of a teacher's skeleton."""
+        teacher = self.teachers[name]
+        if teacher.train is not None:
+            return self.skeleton(teacher.train)
+        assert teacher.skeleton is not None
+        return teacher.skeleton
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file; ValueError in one line."""
+    try:
+        record = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such configuration") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    return parse(record, str(path))
+
+
+def parse(record: object, source: str = "config") -> Config:
+    """Check a configuration; ValueError names the key's path, its value and what was expected."""
+    try:
+        config = Config.model_validate(record)
+    except ValidationError as error:
+        raise ValueError(f"{source}: {explain(error)}") from None
+    problem = _first_problem(config)
+    if problem:
+        raise ValueError(f"{source}: {problem}")
+    return config
+
+
+def explain(error: ValidationError, prefix: str = "") -> str:
+    """The first problem that pydantic found, as `key.path: expectation, got value`."""
+    first = error.errors()[0]
+    parts = [str(part) for part in first["loc"] if part != "[key]"]
+    path = ".".join([prefix, *parts] if prefix else parts)
+    if first["type"] == "extra_forbidden":
+        return f"{path}: unknown key"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"{path}: this key is missing"
+    return f"{path}: {message[0].lower() + message[1:]}, got {first['input']!r}"
+
+
+def _first_problem(config: Config) -> str | None:
+    """The first reference to something that the configuration does not define."""
+    return next((p for check in (_recipes, _references) for p in check(config)), None)
+
+
+def _recipes(config: Config) -> list[str]:
+    """Problems of the training recipes, each under the key that holds it."""
+    problems = []
+    sections = {"training": config.training}
+    for name, train in config.trained.items():
+        key = f"students.{name}" if name in config.students else f"teachers.{name}.train"
+        sections[f"{key}.training"] = config.training | train.training
+    for key, record in sections.items():
+        try:
+            Recipe.model_validate(record)
+        except ValidationError as error:
+            problems.append(explain(error, key))
+    return problems
+
+
+def _references(config: Config) -> list[str]:
+    """Names that point nowhere, and models named twice."""
+    problems = [
+        f"students.{name}: a teacher has this name too"
+        for name in config.students
+        if name in config.teachers
+    ]
+    for name, train in config.trained.items():
+        key = f"students.{name}" if name in config.students else f"teachers.{name}.train"
+        problems += _unknown(f"{key}.samples", train.samples, config.samples)
+        problems += [
+            f"{key}.samples: samples.{sampleset} stores no crops to train from (key `crops`)"
+            for sampleset in train.samples
+            if sampleset in config.samples and config.samples[sampleset].crops is None
+        ]
+    for name, student in config.students.items():
+        if student.distil is not None:
+            key = f"students.{name}.distil.teachers"
+            problems += _unknown(key, student.distil.teachers, config.teachers)
+    for name, benchmark in config.benchmarks.items():
+        problems += _unknown(f"benchmarks.{name}.samples", [benchmark.samples], config.samples)
+    models = [*config.teachers, *config.students]
+    for size, row in config.tables.table1.items():
+        problems += _unknown(f"tables.table1.{size}", row.model_dump().values(), models)
+    for name, benchmarks in config.tables.teachers.items():
+        problems += _unknown("tables.teachers", [name], config.teachers)
+        problems += _unknown(f"tables.teachers.{name}", benchmarks, config.benchmarks)
+    return problems
+
+
+def _unknown(key: str, names: Any, known: Any) -> list[str]:
+    """One problem for each of `names` that is not among `known`."""
+    expected = ", ".join(known) or "none defined"
+    return [
+        f"{key}: unknown name {n!r}, expected one of {expected}" for n in names if n not in known
+    ]

@@ -1,0 +1,107 @@
+"""Skeletons as data: one YAML file each; unions, maps and flip pairs follow from keypoint names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skeleton:
+    """Named keypoints; `flip_pairs` are (left, right) and `links` joined indices."""
+
+    name: str
+    keypoints: tuple[str, ...]
+    flip_pairs: tuple[tuple[int, int], ...]
+    sigmas: tuple[float, ...]  # of OKS, relative to the square root of the person's area
+    links: tuple[tuple[int, int], ...]
+
+    @property
+    def num_keypoints(self) -> int:
+        """K."""
+        return len(self.keypoints)
+
+    def indices_in(self, other: "Skeleton") -> tuple[np.ndarray, np.ndarray]:
+        """Indices (mine, theirs) of the keypoints that both have, in my order."""
+        theirs = {name: index for index, name in enumerate(other.keypoints)}
+        pairs = [(i, theirs[name]) for i, name in enumerate(self.keypoints) if name in theirs]
+        mine, other_indices = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        return mine, other_indices
+
+
+@cache
+def load(name: str) -> Skeleton:
+    """The skeleton of this name, or the union that `a+b` names; ValueError if there is none."""
+    if "+" in name:
+        return union(name.split("+"))
+    path = FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
+        raise ValueError(f"unknown skeleton {name!r}, expected one of {known} or a union a+b")
+    return parse(yaml.safe_load(path.read_text()), str(path))
+
+
+def parse(record: dict, source: str) -> Skeleton:
+    """A skeleton from a file's content; ValueError names `source` and what is wrong in it."""
+    keypoints, sigmas = tuple(record["keypoints"]), tuple(record["sigmas"])
+    if len(sigmas) != len(keypoints):
+        raise ValueError(f"{source}: {len(sigmas)} sigmas for {len(keypoints)} keypoints")
+    twice = sorted({name for name in keypoints if keypoints.count(name) > 1})
+    if twice:
+        raise ValueError(f"{source}: keypoint {twice[0]!r} is named twice")
+    unknown = sorted({name for link in record["links"] for name in link} - set(keypoints))
+    if unknown:
+        raise ValueError(f"{source}: links name {unknown[0]!r}, which is no keypoint")
+    return _assemble(record["name"], keypoints, sigmas, record["links"])
+
+
+def union(names: Sequence[str]) -> Skeleton:
+    """All keypoints of several skeletons: the first one's, then what each next one adds.
+
+    A keypoint that several have keeps the first one's sigma. Source: Eq. 1 of the paper.
+    """
+    parts = list(dict.fromkeys(part for name in names for part in name.split("+")))
+    skeletons = [load(part) for part in parts]
+    if len(skeletons) == 1:
+        return skeletons[0]
+    sigmas: dict[str, float] = {}
+    links: dict[frozenset[str], list[str]] = {}
+    for skeleton in skeletons:
+        for keypoint, sigma in zip(skeleton.keypoints, skeleton.sigmas, strict=True):
+            sigmas.setdefault(keypoint, sigma)
+        for a, b in skeleton.links:
+            link = [skeleton.keypoints[a], skeleton.keypoints[b]]
+            links.setdefault(frozenset(link), link)
+    return _assemble("+".join(parts), tuple(sigmas), tuple(sigmas.values()), list(links.values()))
+
+
+def shared(a: Skeleton, b: Skeleton) -> tuple[str, ...]:
+    """Names of the keypoints that both have, in the order of `a`. Source: Eq. 2 of the paper."""
+    return tuple(name for name in a.keypoints if name in b.keypoints)
+
+
+def _assemble(
+    name: str,
+    keypoints: tuple[str, ...],
+    sigmas: tuple[float, ...],
+    links: Sequence[Sequence[str]],
+) -> Skeleton:
+    place = {keypoint: index for index, keypoint in enumerate(keypoints)}
+    flip_pairs = tuple(
+        (index, place[keypoint.replace("left_", "right_", 1)])
+        for keypoint, index in place.items()
+        if keypoint.startswith("left_") and keypoint.replace("left_", "right_", 1) in place
+    )
+    assert len(sigmas) == len(keypoints)
+    return Skeleton(
+        name=name,
+        keypoints=keypoints,
+        flip_pairs=flip_pairs,
+        sigmas=sigmas,
+        links=tuple((place[a], place[b]) for a, b in links),
+    )

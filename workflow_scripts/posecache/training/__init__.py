@@ -1,0 +1,1 @@
+"""Training of students (and home-trained teachers) from samples and cached logits."""

@@ -1,0 +1,143 @@
+"""The losses: named, unweighted parts, and the weights that add them up once.
+
+One reduction for all parts of `equation-8`: KL summed over bins, mean of the two axes, summed over
+keypoints and divided by the student's K, mean over the batch. It is Eq. 8 of the paper
+(arXiv:2405.20084) up to one common factor, so that a weight means the same at any batch size and
+bin count. `authors-code` keeps the reductions and the weights of the authors' public code.
+
+Shapes: B samples, K student keypoints, Kt teacher keypoints, Wx and Wy bins.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Mode = Literal["equation-8", "authors-code"]
+KeypointLoss = Literal["simcc_kl", "l2"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """What a sample's own dataset labels, in the student's crop."""
+
+    label_x: Tensor  # (B, K, Wx) Gaussians with peak 1
+    label_y: Tensor  # (B, K, Wy)
+    keypoints: Tensor  # (B, K, 2) input px; any finite value where the weight is 0
+    weight: Tensor  # (B, K) 1 where labelled, else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherTarget:
+    """One teacher's prediction carried into the student's crop."""
+
+    prob_x: Tensor  # (B, Kt, Wx)
+    prob_y: Tensor  # (B, Kt, Wy)
+    weight: Tensor  # (B, Kt) share of the prediction's mass inside the crop
+    indices: Tensor  # (Kt,) the student's index of each of the teacher's keypoints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """Which losses a student minimises, and with which weights."""
+
+    keypoint_loss: KeypointLoss = "simcc_kl"
+    mode: Mode = "equation-8"
+    alpha: float = 1.0  # weight of L_CK; 1 without teachers
+    beta: Mapping[str, float]  # weight of each teacher's L_D
+    temperature: float = 10.0  # the 10 of softmax(10 * logits)
+    split_ratio: float = 2.0
+
+    def parts(
+        self, simcc_x: Tensor, simcc_y: Tensor, truth: Truth, targets: Mapping[str, TeacherTarget]
+    ) -> dict[str, Tensor]:
+        """Unweighted scalars: `L_CK`, and `L_D/{teacher}` for each of `targets`."""
+        pred = (simcc_x, simcc_y)
+        parts = {"L_CK": self._keypoint_part(pred, truth)}
+        for name, target in targets.items():
+            kl = distillation_kl(pred, target, self.temperature)
+            if self.mode == "authors-code":  # adds the axes, divides by the teacher's keypoints
+                parts[f"L_D/{name}"] = 2 * kl.sum() / kl.numel()
+            else:
+                parts[f"L_D/{name}"] = kl.sum() / truth.weight.numel()
+        return parts
+
+    def _keypoint_part(self, pred: tuple[Tensor, Tensor], truth: Truth) -> Tensor:
+        if self.mode == "authors-code":
+            return kl_discret(pred, truth, self.temperature)
+        if self.keypoint_loss == "l2":
+            loss = soft_argmax_l2(pred, truth, self.temperature, self.split_ratio)
+        else:
+            loss = label_kl(pred, truth, self.temperature)
+        return loss.sum() / truth.weight.numel()
+
+    def weights(self, progress: float) -> dict[str, float]:
+        """Each part's weight; `progress` is epoch / epochs, in [0, 1).
+
+        The authors' framework adds every entry whose name contains "loss", the total among them:
+        the parts count once by themselves and once inside the total, and the linear decay reaches
+        the last-named teacher only.
+        """
+        if self.mode == "authors-code":
+            weights = {"L_CK": 1 + self.alpha}
+            weights |= {f"L_D/{name}": 2 * beta for name, beta in self.beta.items()}
+            last = list(weights)[-1]
+            if last != "L_CK":
+                weights[last] *= 1 - progress
+            return weights
+        rest = 1 - self.alpha
+        return {"L_CK": self.alpha} | {f"L_D/{n}": rest * b for n, b in self.beta.items()}
+
+
+def label_kl(pred: tuple[Tensor, Tensor], truth: Truth, temperature: float) -> Tensor:
+    """KL(softmax(t * label) || softmax(t * logits)), mean of the axes, times weight: (B, K)."""
+    labels = (truth.label_x, truth.label_y)
+    axes = [
+        _kl(torch.softmax(temperature * label, -1), logits, temperature)
+        for label, logits in zip(labels, pred, strict=True)
+    ]
+    return (axes[0] + axes[1]) / 2 * truth.weight
+
+
+def soft_argmax_l2(
+    pred: tuple[Tensor, Tensor], truth: Truth, temperature: float, split_ratio: float
+) -> Tensor:
+    """Squared distance in input px^2 of the expected position, times weight: (B, K). Eq. 6."""
+    places = []
+    for logits in pred:
+        bins = torch.arange(logits.shape[-1], device=logits.device, dtype=logits.dtype)
+        places.append(torch.softmax(temperature * logits, -1) @ bins / split_ratio)
+    distance = torch.stack(places, -1) - truth.keypoints
+    return distance.square().sum(-1) * truth.weight
+
+
+def kl_discret(pred: tuple[Tensor, Tensor], truth: Truth, temperature: float) -> Tensor:
+    """KL of labels and logits: mean over bins, sum over batch, keypoints and axes, over K.
+
+    Source: MMPose models/losses/classification_loss.py, KLDiscretLoss with label softmax.
+    """
+    total = truth.weight.new_zeros(())
+    for label, logits in zip((truth.label_x, truth.label_y), pred, strict=True):
+        kl = _kl(torch.softmax(temperature * label, -1), logits, temperature)
+        total = total + (kl / label.shape[-1] * truth.weight).sum()
+    return total / truth.weight.shape[1]
+
+
+def distillation_kl(
+    pred: tuple[Tensor, Tensor], target: TeacherTarget, temperature: float
+) -> Tensor:
+    """KL(teacher || student), mean of the axes, times weight: (B, Kt). Eq. 7."""
+    probs = (target.prob_x, target.prob_y)
+    axes = [
+        _kl(prob, logits[:, target.indices], temperature)
+        for prob, logits in zip(probs, pred, strict=True)
+    ]
+    return (axes[0] + axes[1]) / 2 * target.weight
+
+
+def _kl(prob: Tensor, logits: Tensor, temperature: float) -> Tensor:
+    """KL(prob || softmax(temperature * logits)) summed over the last axis."""
+    log_student = torch.log_softmax(temperature * logits, dim=-1)
+    return (torch.xlogy(prob, prob) - prob * log_student).sum(-1)
