@@ -1,0 +1,166 @@
+"""Importing ONNX files, with tiny real ones: logits from the channels' means."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from posecache.files import sha256
+from posecache.models import Card
+from posecache.models.importing import check_graph, import_model
+
+WIDTH, HEIGHT, K = 8, 4, 17
+Axes = tuple[int | str, ...]
+
+
+def write_onnx(
+    path: Path,
+    *,
+    input_axes: Axes = ("batch", 3, HEIGHT, WIDTH),
+    outputs: tuple[str, str] = ("simcc_x", "simcc_y"),
+    num_keypoints: int = K,
+    rows: int = -1,
+    input_type: int = TensorProto.FLOAT,
+) -> Path:
+    """mean over pixels (B, 3) -> logits (B, K, 2W) and (B, K, 2H); `rows` is the batch it wants."""
+    nodes = [
+        helper.make_node("Cast", ["input"], ["image"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["image"], ["mean"], axes=[2, 3], keepdims=0),
+    ]
+    weights, values = [], []
+    for name, bins in zip(outputs, (2 * WIDTH, 2 * HEIGHT), strict=True):
+        matrix = np.ones((3, num_keypoints * bins), np.float32)
+        shape = np.array([rows, num_keypoints, bins])
+        weights += [numpy_helper.from_array(matrix, f"{name}.w")]
+        weights += [numpy_helper.from_array(shape, f"{name}.shape")]
+        nodes += [helper.make_node("MatMul", ["mean", f"{name}.w"], [f"{name}.flat"])]
+        nodes += [helper.make_node("Reshape", [f"{name}.flat", f"{name}.shape"], [name])]
+        values += [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "k", bins])]
+    image = helper.make_tensor_value_info("input", input_type, input_axes)
+    graph = helper.make_graph(nodes, "tiny", [image], values, weights)
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def check(path: Path) -> None:
+    check_graph(path, num_keypoints=K, input_size=(WIDTH, HEIGHT), split_ratio=2.0)
+
+
+def test_an_undeclared_keypoint_axis_is_accepted(tmp_path: Path) -> None:
+    check(write_onnx(tmp_path / "model.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"outputs": ("simcc_x", "y")}, "outputs are simcc_x, y, expected simcc_x, simcc_y"),
+        (
+            {"input_axes": (1, 3, HEIGHT, WIDTH)},
+            r"input is float32 \(1, 3, 4, 8\), expected float32 \(free, 3, 4, 8\)",
+        ),
+        (
+            {"input_axes": ("batch", 3, "height", WIDTH)},
+            r"input is float32 \(free, 3, free, 8\), expected float32 \(free, 3, 4, 8\)",
+        ),
+        (
+            {"input_type": TensorProto.FLOAT16},
+            r"input is float16 \(free, 3, 4, 8\), expected float32",
+        ),
+        (
+            {"num_keypoints": 16},
+            r"simcc_x of 2 images is float32 \(2, 16, 16\), expected float32 \(2, 17, 16\)",
+        ),
+        ({"rows": 1}, "cannot be run on 2 images"),
+    ],
+)
+def test_another_graph_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "model.onnx", **changes)
+    with pytest.raises(ValueError, match=f"model.onnx: {message}"):
+        check(path)
+
+
+def test_an_input_of_another_name_is_refused(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    model.graph.input[0].name = model.graph.node[0].input[0] = "images"
+    onnx.save(model, path)
+    with pytest.raises(ValueError, match=r"model.onnx: inputs are images, expected input"):
+        check(path)
+
+
+def test_another_number_of_bins_is_refused(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match=r"expected float32 \(2, 17, 24\) .* and 3 bins per px"):
+        check_graph(path, K, (WIDTH, HEIGHT), split_ratio=3.0)
+
+
+def test_weights_in_a_second_file_are_refused(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    with pytest.raises(ValueError, match=r"model.onnx: its weights lie in another file"):
+        check(path)
+
+
+@pytest.mark.parametrize("size", [0, 500])
+def test_a_part_of_a_file_is_refused(size: int, tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "model.onnx")
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match=r"model.onnx: not a valid ONNX file"):
+        check(path)
+
+
+def test_an_imported_model_is_a_copy_with_a_card(tmp_path: Path) -> None:
+    source = write_onnx(tmp_path / "teacher.onnx")
+    card = import_model(
+        source,
+        tmp_path / "model",
+        name="teacher",
+        skeleton="coco17",
+        input_size=(WIDTH, HEIGHT),
+        color_order="bgr",
+        expected_sha256=sha256(source),
+    )
+    assert (tmp_path / "model" / "model.onnx").read_bytes() == source.read_bytes()
+    assert Card.load(tmp_path / "model" / "card.json") == card
+    assert (card.sha256, card.source) == (sha256(source), "imported from teacher.onnx")
+    assert card.mean == (103.53, 116.28, 123.675)
+
+
+def test_another_sha256_leaves_the_folder_alone(tmp_path: Path) -> None:
+    source = write_onnx(tmp_path / "teacher.onnx")
+    with pytest.raises(ValueError, match=r"teacher.onnx: sha256 is [0-9a-f]{64}, expected 0000"):
+        import_model(
+            source,
+            tmp_path / "model",
+            name="teacher",
+            skeleton="coco17",
+            input_size=(WIDTH, HEIGHT),
+            expected_sha256="0" * 64,
+        )
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_checkpoint_is_told_the_way_to_onnx(tmp_path: Path) -> None:
+    source = tmp_path / "rtmpose-m.pth"
+    with pytest.raises(ValueError, match=r"imports ONNX files; .* posecache.models.onnx_export"):
+        import_model(source, tmp_path, name="m", skeleton="coco17", input_size=(192, 256))
+
+
+def test_the_script_ends_a_wrong_file_with_one_line(tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "workflow_scripts" / "import_model.py"
+    source = write_onnx(tmp_path / "teacher.onnx", num_keypoints=16)
+    options = ["--weights", str(source), "--name", "teacher", "--skeleton", "coco17"]
+    options += ["--input-size", str(WIDTH), str(HEIGHT), "--out", str(tmp_path / "model")]
+    run = subprocess.run(
+        [sys.executable, script, *options], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"error: {source}: simcc_x of 2 images is float32 (2, 16, 16)")
+    assert run.stderr.count("\n") == 1
