@@ -1,0 +1,49 @@
+"""What every reader returns: the persons of one annotation file as arrays.
+
+Shapes: N persons, M images, K keypoints. Rows of one image are adjacent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotations:
+    """The usable persons of an annotation file; places are 0-based image px."""
+
+    skeleton: str
+    source: Path  # the annotation file
+    image_root: Path
+    image_paths: list[str]  # (M,) relative to image_root
+    image_index: np.ndarray  # (N,) int64 into image_paths
+    image_id: np.ndarray  # (N,) int64, the file's own
+    instance_id: np.ndarray  # (N,) int64, the file's own or the person's number in it
+    box: np.ndarray  # (N, 4) float32 xywh
+    keypoints: np.ndarray  # (N, K, 2) float32, NaN where not labelled
+    visibility: np.ndarray  # (N, K) uint8: 0 not labelled, 1 hidden, 2 visible
+    area: np.ndarray  # (N,) float32 px^2
+    head_size: np.ndarray  # (N,) float32 px: 0.6 * head box's diagonal; NaN where unknown
+    box_score: np.ndarray  # (N,) float32, 1 for ground truth
+    dropped: Mapping[str, int]  # why -> how many persons were left out
+
+    def __post_init__(self) -> None:
+        n = len(self.box)
+        assert self.box.shape == (n, 4)
+        assert self.keypoints.shape == (*self.visibility.shape, 2)
+        for column in (self.image_index, self.image_id, self.instance_id, self.visibility):
+            assert len(column) == n
+        for column in (self.area, self.head_size, self.box_score):
+            assert column.shape == (n,)
+        assert (np.diff(self.image_index) >= 0).all()
+        assert np.array_equal(np.isnan(self.keypoints).any(-1), self.visibility == 0)
+
+
+def head_size(boxes_xywh: np.ndarray) -> np.ndarray:
+    """PCKh's reference length (N,) of head boxes (N, 4): 0.6 of the diagonal.
+
+    Source: MPII's evaluation code, SC_BIAS; MMPose evaluation/metrics/keypoint_2d_metrics.py.
+    """
+    return 0.6 * np.hypot(boxes_xywh[:, 2], boxes_xywh[:, 3])

@@ -1,0 +1,119 @@
+"""Running a model's ONNX file: one preprocessing and one inference path for teachers and students.
+
+Shapes: B crops, K keypoints, H x W input px, Wx and Wy bins.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from posecache import simcc, skeletons
+from posecache.models.card import Card
+
+PROVIDERS = {
+    "cpu": [("CPUExecutionProvider", {})],
+    "cuda": [
+        (
+            "CUDAExecutionProvider",
+            {
+                # TF32 changes a teacher's logits by up to 1e-1; the default search for
+                # convolutions is repeated at every new shape.
+                "use_tf32": 0,
+                "cudnn_conv_algo_search": "HEURISTIC",
+                "arena_extend_strategy": "kSameAsRequested",
+            },
+        )
+    ],
+}
+
+
+class Session:
+    """A model ready to run; every call sees batches of one constant shape."""
+
+    def __init__(
+        self, model: Path, card: Card, *, batch: int, device: str = "cpu", threads: int = 1
+    ) -> None:
+        """Raises ValueError if the file is no such model or if `device` is not to be had."""
+        self.path, self.card, self.batch = model, card, batch
+        self.skeleton = skeletons.load(card.skeleton)
+        self._session = _open(model, device, threads)
+        self.provider: str = self._session.get_providers()[0]
+        self._check_outputs()
+        # x / std - mean / std in one multiplication and one addition.
+        std = np.asarray(card.std, np.float32)
+        self._factor, self._offset = 1 / std, -np.asarray(card.mean, np.float32) / std
+
+    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits x (B, K, Wx) and y (B, K, Wy), float32, of crops (B, H, W, 3) uint8 RGB."""
+        parts = [
+            self._forward(self._normalise(images[start : start + self.batch]))
+            for start in range(0, len(images), self.batch)
+        ]
+        return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+
+    def run_flipped(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean of the crops' logits and the mirrored crops', brought back: MMPose's flip test."""
+        x, y = self.run(images)
+        mirrored = self.run(images[:, :, ::-1])
+        back_x, back_y = simcc.flip(*mirrored, self.skeleton.flip_pairs)
+        return (x + back_x.numpy()) / 2, (y + back_y.numpy()) / 2
+
+    def _normalise(self, images: np.ndarray) -> np.ndarray:
+        """Network input (B, 3, H, W) float32."""
+        if self.card.color_order == "bgr":
+            images = images[..., ::-1]
+        scaled = images.astype(np.float32) * self._factor + self._offset
+        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+    def _forward(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """One call; a short batch is padded, as a new shape would be planned anew."""
+        count = len(batch)
+        if count < self.batch:
+            padding = np.zeros((self.batch - count, *batch.shape[1:]), np.float32)
+            batch = np.concatenate([batch, padding])
+        x, y = self._session.run(["simcc_x", "simcc_y"], {"input": batch})
+        return x[:count], y[:count]
+
+    def _check_outputs(self) -> None:
+        """That names, keypoints and bins are what the card says."""
+        inputs = [entry.name for entry in self._session.get_inputs()]
+        outputs = [entry.name for entry in self._session.get_outputs()]
+        if inputs != ["input"] or not {"simcc_x", "simcc_y"} <= set(outputs):
+            raise ValueError(
+                f"{self.path}: inputs {inputs} and outputs {outputs}, "
+                "expected ['input'] and ['simcc_x', 'simcc_y']"
+            )
+        width, height = self.card.input_size
+        x, y = self._forward(np.zeros((1, 3, height, width), np.float32))
+        keypoints = self.skeleton.num_keypoints
+        ratio = self.card.split_ratio
+        expected = (keypoints, int(width * ratio)), (keypoints, int(height * ratio))
+        if (x.shape[1:], y.shape[1:]) != expected:
+            raise ValueError(
+                f"{self.path}: gives logits {x.shape[1:]} and {y.shape[1:]}, "
+                f"its card says {expected[0]} and {expected[1]} ({self.card.skeleton})"
+            )
+
+
+def _open(model: Path, device: str, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Waiting threads that spin would take the cores of the jobs beside this one.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(model), sess_options=options, providers=PROVIDERS[device]
+        )
+    except Exception as error:  # ONNX Runtime's own errors share no base class
+        raise ValueError(f"{model}: ONNX Runtime cannot open it: {error}") from None
+    asked = PROVIDERS[device][0][0]
+    if session.get_providers()[0] != asked:
+        raise ValueError(
+            f"device {device}: ONNX Runtime offers {session.get_providers()} instead of {asked}; "
+            "`device: cpu` is the way to say that a CPU will do"
+        )
+    return session

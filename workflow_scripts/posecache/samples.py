@@ -1,0 +1,199 @@
+"""The sample store: one person instance a row. Shapes: N persons, K keypoints, S crop px."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from posecache import crops, files, geometry
+from posecache.datasets.records import Annotations
+from posecache.store import Column, Layout, Store, Writer
+
+KIND = "samples"
+JPEG = "crop_jpeg"
+PADDING = 1.25  # of the box that `context` enlarges
+COLUMNS = (
+    "image_index", "image_id", "instance_id", "box", "keypoints", "visibility", "area",
+    "head_size", "box_score",
+)  # fmt: skip
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropRecipe:
+    """The enlarged, square crop of a training sample, from which every augmentation is cut."""
+
+    size: int = 384  # px
+    context: float = 1.5  # the crop's side over the padded box's longer side
+    quality: int = 95  # JPEG
+
+
+def prepare(
+    annotations: Annotations,
+    folder: Path,
+    *,
+    recipe: CropRecipe | None = None,
+    chunk_rows: int = 64,
+    shard_rows: int = 4096,
+    threads: int = 1,
+) -> None:
+    """Write a sample store; with a `recipe` also the enlarged crop around each person.
+
+    Raises ValueError naming the annotation file and the person for a box without area and for an
+    image that is missing or broken; nothing is sealed then.
+    """
+    _check_boxes(annotations)
+    rows = {name: getattr(annotations, name) for name in COLUMNS}
+    columns = {n: Column(shape=c.shape[1:], dtype=str(c.dtype)) for n, c in rows.items()}
+    if recipe is not None:
+        columns["crop_matrix"] = Column(shape=(2, 3), dtype="float64")
+    layout = Layout(
+        kind=KIND,
+        rows=len(annotations.box),
+        columns=columns,
+        ragged=(JPEG,) if recipe is not None else (),
+        chunk_rows=chunk_rows,
+        shard_rows=shard_rows,
+    )
+    identity = {
+        "annotations": files.sha256(annotations.source),
+        "skeleton": annotations.skeleton,
+        "image_paths": files.fingerprint(annotations.image_paths),
+        "image_root": str(annotations.image_root),
+        "crops": None if recipe is None else asdict(recipe),
+    }
+    writer = Writer(folder, layout, identity)
+    with tqdm(total=layout.rows, unit="sample", mininterval=5) as bar:
+        for shard in writer.missing:
+            start, stop = layout.span(shard)
+            values = {name: column[start:stop] for name, column in rows.items()}
+            ragged = {}
+            if recipe is not None:
+                values["crop_matrix"], jpegs = _crops(
+                    annotations, recipe, start, stop, chunk_rows, threads
+                )
+                ragged[JPEG] = jpegs
+            else:
+                _check_images(annotations, start, stop)
+            writer.write(shard, values, ragged)
+            bar.update(stop - start)
+    writer.seal(
+        skeleton=annotations.skeleton,
+        annotations=str(annotations.source),
+        image_root=str(annotations.image_root),
+        image_paths=annotations.image_paths,
+        dropped=dict(annotations.dropped),
+    )
+
+
+def _check_boxes(annotations: Annotations) -> None:
+    sides = annotations.box[:, 2:]
+    wrong = np.flatnonzero(~(np.isfinite(annotations.box).all(1) & (sides > 0).all(1)))
+    if len(wrong):
+        row = int(wrong[0])
+        raise ValueError(
+            f"{_place(annotations, row)}: box {annotations.box[row].tolist()} has no area"
+        )
+
+
+def _place(annotations: Annotations, row: int) -> str:
+    return f"{annotations.source}: row {row}, person {annotations.instance_id[row]}"
+
+
+def _path(annotations: Annotations, row: int) -> Path:
+    return annotations.image_root / annotations.image_paths[annotations.image_index[row]]
+
+
+def _check_images(annotations: Annotations, start: int, stop: int) -> None:
+    """That the images are there; they are decoded when a model runs over them."""
+    _, first = np.unique(annotations.image_index[start:stop], return_index=True)
+    for row in first + start:
+        if not _path(annotations, row).is_file():
+            raise ValueError(f"{_place(annotations, row)}: {_path(annotations, row)}: no such image")
+
+
+def _crops(
+    annotations: Annotations,
+    recipe: CropRecipe,
+    start: int,
+    stop: int,
+    chunk_rows: int,
+    threads: int,
+) -> tuple[np.ndarray, list[bytes]]:
+    """Matrices (rows, 2, 3), image px to crop px, and the JPEG of each crop."""
+    size = (recipe.size, recipe.size)
+    boxes = annotations.box[start:stop]
+    matrices = geometry.box_matrices(boxes, size, PADDING * recipe.context).numpy()
+
+    def encode(rows: range) -> list[bytes]:
+        paths = [_path(annotations, row) for row in rows]
+        places = [_place(annotations, row) for row in rows]
+        part = matrices[rows.start - start : rows.stop - start]
+        images = crops.crop_rows(paths, part, size, places)
+        return [_jpeg(image, recipe.quality) for image in images]
+
+    batches = (range(a, min(a + chunk_rows, stop)) for a in range(start, stop, chunk_rows))
+    jpegs = [jpeg for batch in crops.ahead(encode, batches, threads=threads) for jpeg in batch]
+    return matrices, jpegs
+
+
+def _jpeg(image: np.ndarray, quality: int) -> bytes:
+    """A crop (S, S, 3) RGB as a JPEG file without colour subsampling loss beyond the format's."""
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
+    assert done
+    return data.tobytes()
+
+
+class SampleStore(Store):
+    """A sealed sample store; the small columns are read whole, the crops as they are needed."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, KIND)
+        self.skeleton: str = self.manifest["skeleton"]
+        self.annotation_file = Path(self.manifest["annotations"])
+        self.has_crops = JPEG in self.manifest["ragged"]
+        self._columns: dict[str, np.ndarray] = {}
+
+    def column(self, name: str) -> np.ndarray:
+        """A whole column (N, ...)."""
+        if name not in self._columns:
+            self._columns[name] = self.rows(name, 0, self.n)
+        return self._columns[name]
+
+    def image_path(self, row: int) -> Path:
+        """The image file of a row."""
+        relative = self.manifest["image_paths"][self.column("image_index")[row]]
+        return Path(self.manifest["image_root"]) / relative
+
+    def place(self, row: int) -> str:
+        """How error messages name a row."""
+        person = self.column("instance_id")[row]
+        return f"{self.annotation_file}: row {row}, person {person}"
+
+    def crops(self, start: int, stop: int) -> np.ndarray:
+        """Enlarged crops (B, S, S, 3) uint8 RGB of rows start ... stop - 1."""
+        if not self.has_crops:
+            raise ValueError(f"{self.folder}: stores no crops to train from")
+        images = [
+            cv2.cvtColor(
+                cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
+            )
+            for data in self.ragged(JPEG, start, stop)
+        ]
+        return np.stack(images)
+
+    def batches(self, start: int, stop: int, size: int) -> Iterator[range]:
+        """Consecutive ranges of at most `size` rows."""
+        return (range(a, min(a + size, stop)) for a in range(start, stop, size))
+
+
+def open(folder: Path) -> SampleStore:
+    """Open a sealed sample store; ValueError if it is missing, unsealed, foreign or damaged."""
+    return SampleStore(folder)

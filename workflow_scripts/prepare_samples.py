@@ -1,0 +1,54 @@
+"""Read an annotation file and write its sample store: results/samples/SAMPLESET/.
+
+Training sets also get an enlarged crop around each person (--crop-size). cache_logits.py,
+train_student.py and score.py read the store.
+"""
+
+import argparse
+from pathlib import Path
+
+from posecache import datasets, samples
+from posecache.stage import run_stage
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--format", choices=sorted(datasets.READERS), required=True)
+    parser.add_argument("--annotations", type=Path, required=True)
+    parser.add_argument("--images", type=Path, required=True, help="folder of the images")
+    parser.add_argument("--skeleton", required=True)
+    parser.add_argument("--images-list", type=Path, help="text file: the images to keep")
+    parser.add_argument("--crop-size", type=int, help="px; without it no crops are stored")
+    parser.add_argument("--crop-context", type=float, default=1.5)
+    parser.add_argument("--crop-quality", type=int, default=95)
+    parser.add_argument("--chunk-rows", type=int, default=64)
+    parser.add_argument("--shard-rows", type=int, default=4096)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    recipe = None
+    if arguments.crop_size is not None:
+        recipe = samples.CropRecipe(
+            size=arguments.crop_size,
+            context=arguments.crop_context,
+            quality=arguments.crop_quality,
+        )
+    annotations = datasets.read(
+        arguments.format,
+        arguments.annotations,
+        arguments.images,
+        arguments.skeleton,
+        arguments.images_list,
+    )
+    samples.prepare(
+        annotations,
+        arguments.out,
+        recipe=recipe,
+        chunk_rows=arguments.chunk_rows,
+        shard_rows=arguments.shard_rows,
+        threads=arguments.threads,
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)
