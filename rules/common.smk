@@ -6,6 +6,7 @@ from pathlib import Path
 from posecache import config as posecache_config
 from posecache import recipe as posecache_recipe
 from posecache.datasets.synthetic_files import ANNOTATIONS
+from posecache.tables import ROWS as TABLE1_ROWS
 
 sys.tracebacklimit = 0  # a wrong configuration is one line, not a traceback
 CONFIG = posecache_config.parse(config)

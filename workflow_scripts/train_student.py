@@ -8,15 +8,15 @@ import argparse
 from pathlib import Path
 
 import torch
-from posecache.models.onnx_export import export
 
 from posecache import logits, recipe, samples, skeletons
 from posecache.files import fingerprint, sha256
-from posecache.models import Card
+from posecache.models.card import CARD_FILE, IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
+from posecache.models.onnx_export import export
 from posecache.stage import run_stage
 from posecache.training.losses import Objective
 from posecache.training.stream import Stream, TrainingSet
-from posecache.training.trainer import MEAN, STD, Trainer
+from posecache.training.trainer import Trainer
 
 
 def teacher_weight(text: str) -> tuple[str, float]:
@@ -91,20 +91,20 @@ def main() -> None:
         identity=identity,
     )
     model = trainer.train().cpu()
-    export(model, arguments.out / "model.onnx")
+    export(model, arguments.out / MODEL_FILE)
     card = Card(
         name=arguments.name,
-        sha256=sha256(arguments.out / "model.onnx"),
+        sha256=sha256(arguments.out / MODEL_FILE),
         skeleton=skeleton.name,
         input_size=settings.input_size,
         padding=settings.padding,
         color_order="rgb",
-        mean=MEAN,
-        std=STD,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
         source="trained by posecache",
         extra={"training": identity},
     )
-    card.save(arguments.out / "card.json")
+    card.save(arguments.out / CARD_FILE)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ import json
 
 import numpy as np
 
-from posecache import logits
-
 from conftest import TABLE, Workdir
+from posecache import logits
 
 
 def test_table_has_the_papers_eight_rows(finished: Workdir) -> None:

@@ -50,7 +50,9 @@ def test_a_new_teacher_reruns_its_caches_and_the_students(finished: Workdir) -> 
         record["teachers"]["teacher-mpii"]["train"]["training"] = {"seed": 7}
 
     planned = finished.planned(change)
-    caches = {f"results/logits/teacher-mpii/{s}/manifest.json" for s in ("coco-train", "mpii-train")}
+    caches = {
+        f"results/logits/teacher-mpii/{s}/manifest.json" for s in ("coco-train", "mpii-train")
+    }
     assert caches <= planned
     assert after_training("unified-t", "unified-s") <= planned
     others = {path for path in planned if "teacher-coco" in path or "samples" in path}

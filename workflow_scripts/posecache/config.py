@@ -17,6 +17,7 @@ from pydantic import (
 
 from posecache import skeletons
 from posecache.recipe import Recipe
+from posecache.validation import explain
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -230,19 +231,6 @@ def parse(record: object, source: str = "config") -> Config:
     if problem:
         raise ValueError(f"{source}: {problem}")
     return config
-
-
-def explain(error: ValidationError, prefix: str = "") -> str:
-    """The first problem that pydantic found, as `key.path: expectation, got value`."""
-    first = error.errors()[0]
-    parts = [str(part) for part in first["loc"] if part != "[key]"]
-    path = ".".join([prefix, *parts] if prefix else parts)
-    if first["type"] == "extra_forbidden":
-        return f"{path}: unknown key"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "missing":
-        return f"{path}: this key is missing"
-    return f"{path}: {message[0].lower() + message[1:]}, got {first['input']!r}"
 
 
 def _first_problem(config: Config) -> str | None:

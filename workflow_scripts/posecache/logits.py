@@ -115,9 +115,7 @@ def _identity(
     }
 
 
-def _layout(
-    card: Card, store: SampleStore, dtype: str, chunk_rows: int, shard_rows: int
-) -> Layout:
+def _layout(card: Card, store: SampleStore, dtype: str, chunk_rows: int, shard_rows: int) -> Layout:
     views, keypoints = len(VIEWS), skeletons.load(card.skeleton).num_keypoints
     width, height = (int(side * card.split_ratio) for side in card.input_size)
     return Layout(

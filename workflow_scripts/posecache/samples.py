@@ -114,7 +114,9 @@ def _check_images(annotations: Annotations, start: int, stop: int) -> None:
     _, first = np.unique(annotations.image_index[start:stop], return_index=True)
     for row in first + start:
         if not _path(annotations, row).is_file():
-            raise ValueError(f"{_place(annotations, row)}: {_path(annotations, row)}: no such image")
+            raise ValueError(
+                f"{_place(annotations, row)}: {_path(annotations, row)}: no such image"
+            )
 
 
 def _crops(

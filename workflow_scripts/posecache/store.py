@@ -108,7 +108,9 @@ class Writer:
             array = _array(group, name)
             array[start:stop] = column
             back = np.asarray(array[start:stop])
-            if not np.array_equal(back, column.astype(back.dtype), equal_nan=back.dtype.kind == "f"):
+            if not np.array_equal(
+                back, column.astype(back.dtype), equal_nan=back.dtype.kind == "f"
+            ):
                 raise OSError(f"{self.folder}: shard {shard} of {name} reads back differently")
         self._enter(shard)
 
@@ -116,7 +118,9 @@ class Writer:
         """Write the manifest, which makes the store whole; `extra` entries go into it."""
         assert not self.missing, f"{self.folder}: shards {self.missing} are not written"
         layout = self.layout
-        columns = {name: {"shape": c.shape, "dtype": c.dtype} for name, c in _columns(layout).items()}
+        columns = {
+            name: {"shape": c.shape, "dtype": c.dtype} for name, c in _columns(layout).items()
+        }
         manifest = {
             "format": FORMAT,
             "kind": layout.kind,
@@ -158,7 +162,10 @@ class Writer:
                 dtype=column.dtype,
                 chunks=(layout.chunk_rows, *column.shape),
                 shards=(layout.shard_rows, *column.shape),
-                compressors=[BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"), Crc32cCodec()],
+                compressors=[
+                    BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
+                    Crc32cCodec(),
+                ],
                 fill_value=np.nan if np.dtype(column.dtype).kind == "f" else 0,
                 config={"write_empty_chunks": True},
             )

@@ -37,7 +37,7 @@ class Person:
         """Which keypoints an annotator would place: nobody guesses a face seen from behind."""
         facing, side = np.cos(np.deg2rad(self.yaw)), np.sin(np.deg2rad(self.yaw))
         seen = dict.fromkeys(NAMES, True)
-        seen |= {name: facing > -0.1 for name in ("nose", "left_eye", "right_eye")}
+        seen |= dict.fromkeys(("nose", "left_eye", "right_eye"), facing > -0.1)
         if facing > -0.1:
             seen["left_eye"], seen["right_eye"] = side < 0.9, side > -0.9
         seen["left_ear"], seen["right_ear"] = side < 0.7, side > -0.7

@@ -106,9 +106,7 @@ def _annotation(label: Label, skeleton: str) -> dict[str, Any]:
     }
 
 
-def _json(
-    taken: list[Picture], annotations: list[dict[str, Any]], category: dict[str, Any]
-) -> str:
+def _json(taken: list[Picture], annotations: list[dict[str, Any]], category: dict[str, Any]) -> str:
     images = [
         {"id": i, "file_name": f"{i:012d}.jpg", "width": p.size[0], "height": p.size[1]}
         for i, p in enumerate(taken, start=1)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 
 from posecache import files
+from posecache.validation import explain
 
 # A model is a folder with these two files; the card is written last.
 MODEL_FILE = "model.onnx"
@@ -70,15 +71,4 @@ def _parse(record: Any, path: Path) -> Card:
     try:
         return TypeAdapter(Card).validate_python(record)
     except ValidationError as error:
-        raise ValueError(f"{path}: {_explain(error)}") from None
-
-
-def _explain(error: ValidationError) -> str:
-    """The first problem, as `key: expectation, got value`."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "card"
-    if first["type"] == "unexpected_keyword_argument":
-        return f"unknown key {key}"
-    if first["type"] == "missing":
-        return f"{key}: this key is missing"
-    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
+        raise ValueError(f"{path}: {explain(error)}") from None

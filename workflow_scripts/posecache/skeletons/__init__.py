@@ -85,6 +85,15 @@ def shared(a: Skeleton, b: Skeleton) -> tuple[str, ...]:
     return tuple(name for name in a.keypoints if name in b.keypoints)
 
 
+def part(skeleton: Skeleton, names: Sequence[str]) -> Skeleton:
+    """The skeleton of some of its keypoints, in the order of `names`."""
+    place = {name: index for index, name in enumerate(skeleton.keypoints)}
+    links = [[skeleton.keypoints[a], skeleton.keypoints[b]] for a, b in skeleton.links]
+    kept = [link for link in links if set(link) <= set(names)]
+    sigmas = tuple(skeleton.sigmas[place[name]] for name in names)
+    return _assemble(f"{skeleton.name}[{len(names)}]", tuple(names), sigmas, kept)
+
+
 def _assemble(
     name: str,
     keypoints: tuple[str, ...],

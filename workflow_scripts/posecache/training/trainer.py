@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from posecache import files, geometry, simcc
 from posecache.models import RTMPose, Variant
+from posecache.models.card import IMAGENET_MEAN, IMAGENET_STD
 from posecache.recipe import Recipe
 from posecache.skeletons import Skeleton
 from posecache.training import augment, schedule
@@ -24,9 +25,6 @@ from posecache.training.losses import Objective, TeacherTarget, Truth
 from posecache.training.stream import Columns, Stream
 
 logger = logging.getLogger(__name__)
-
-MEAN = (123.675, 116.28, 103.53)  # ImageNet's, RGB, 0-255: RTMPose's normalisation
-STD = (58.395, 57.12, 57.375)
 
 
 @dataclass
@@ -72,8 +70,8 @@ class Trainer:
             rotate_degrees=recipe.rotate_degrees,
             rotate_prob=recipe.rotate_prob,
         )
-        self.mean = torch.tensor(MEAN, device=self.device).view(1, 3, 1, 1)
-        self.std = torch.tensor(STD, device=self.device).view(1, 3, 1, 1)
+        self.mean = torch.tensor(IMAGENET_MEAN, device=self.device).view(1, 3, 1, 1)
+        self.std = torch.tensor(IMAGENET_STD, device=self.device).view(1, 3, 1, 1)
 
     def _places(self, name: str, teacher: Skeleton) -> np.ndarray:
         """The student's index of each of a teacher's keypoints."""
@@ -115,7 +113,7 @@ class Trainer:
             bar.update()
         seconds = time.perf_counter() - started
         count = self.stream.steps_per_epoch
-        row = {"epoch": run.epoch + 1, "step": (run.epoch + 1) * count}
+        row: dict[str, float] = {"epoch": run.epoch + 1, "step": (run.epoch + 1) * count}
         row |= {name: total / count for name, total in totals.items()}
         row |= {"seconds": seconds, "data_wait": waited}
         row["samples_per_s"] = count * self.recipe.batch_size / seconds
@@ -219,12 +217,12 @@ class Trainer:
         return run
 
     def _network(self) -> RTMPose:
-        variant = self.recipe.variant
-        if not isinstance(variant, str):
-            variant = Variant(**variant.model_dump())
+        given = self.recipe.variant
+        variant = given if isinstance(given, str) else Variant(**given.model_dump())
         model = RTMPose(variant, self.skeleton.num_keypoints, self.recipe.input_size)
-        # Convolutions are faster this way, on CPUs too.
-        return model.to(self.device, memory_format=torch.channels_last)
+        # Convolutions are faster with channels last, on CPUs too.
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model.to(self.device)
 
     def _save(self, run: Run) -> None:
         """checkpoint.pt, whole or not at all, and history.csv."""

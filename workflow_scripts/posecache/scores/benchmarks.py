@@ -1,0 +1,138 @@
+"""A benchmark is data: a metric over a sample set, on all keypoints or on those two skeletons share.
+
+Shapes: N samples, Km keypoints of the model, K keypoints of the benchmark.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from posecache import files, geometry, simcc, skeletons
+from posecache.logits import LogitStore
+from posecache.samples import SampleStore
+from posecache.scores.oks import coco_ap
+from posecache.scores.pckh import grouped
+from posecache.skeletons import Skeleton
+
+READ_ROWS = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """What is measured, and how."""
+
+    name: str
+    metric: Literal["oks", "pckh"]
+    shared_with: str | None = None  # a skeleton: only the keypoints that it has too count
+    rescore: bool = True
+    nms: float | None = 0.9
+
+
+def evaluate(benchmark: Benchmark, logits: LogitStore, samples: SampleStore) -> dict[str, Any]:
+    """The score record of the model whose `logits` these are: `metrics` (0-100) and `protocol`.
+
+    A keypoint that the model lacks is predicted at (0, 0) with score 0. Raises ValueError for PCKh
+    over samples without head sizes.
+    """
+    skeleton = _counted(benchmark, samples)
+    keypoints, scores, areas = predict(logits, skeleton)
+    protocol: dict[str, Any] = {
+        "metric": benchmark.metric,
+        "samples": samples.folder.name,
+        "n": samples.n,
+        "boxes": "gt" if (samples.column("box_score") == 1).all() else "detected",
+        "flip": logits.flip,
+        "keypoints": list(skeleton.keypoints),
+    }
+    if benchmark.metric == "oks":
+        protocol |= {"rescore": benchmark.rescore, "nms": benchmark.nms}
+        metrics = _oks(benchmark, samples, skeleton, keypoints, scores, areas)
+    else:
+        metrics = _pckh(samples, skeleton, keypoints)
+    return {
+        "model": logits.model,
+        "skeleton": logits.skeleton,
+        "num_keypoints": skeletons.load(logits.skeleton).num_keypoints,
+        "benchmark": benchmark.name,
+        "metrics": metrics,
+        "protocol": protocol,
+    }
+
+
+def _counted(benchmark: Benchmark, samples: SampleStore) -> Skeleton:
+    """The samples' skeleton, or its part that another skeleton shares."""
+    whole = skeletons.load(samples.skeleton)
+    if benchmark.shared_with is None:
+        return whole
+    return skeletons.part(whole, skeletons.shared(whole, skeletons.load(benchmark.shared_with)))
+
+
+def predict(logits: LogitStore, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keypoints (N, K, 2) image px, scores (N, K) and the crops' areas (N,) image px^2."""
+    mine, theirs = skeleton.indices_in(skeletons.load(logits.skeleton))
+    keypoints = np.zeros((logits.n, skeleton.num_keypoints, 2))
+    scores = np.zeros((logits.n, skeleton.num_keypoints))
+    areas = np.zeros(logits.n)
+    for start in range(0, logits.n, READ_ROWS):
+        rows = slice(start, min(start + READ_ROWS, logits.n))
+        x, y, matrix = logits.read(rows)
+        places, peaks = simcc.decode(
+            x[:, 0].astype(np.float32), y[:, 0].astype(np.float32), logits.split_ratio
+        )
+        to_image = geometry.invert(matrix[:, 0])
+        keypoints[rows, mine] = geometry.apply(to_image, places.double()).numpy()[:, theirs]
+        scores[rows, mine] = peaks.numpy()[:, theirs]
+        areas[rows] = geometry.crop_area(matrix[:, 0], logits.input_size).numpy()
+    return keypoints, scores, areas
+
+
+def _oks(
+    benchmark: Benchmark,
+    samples: SampleStore,
+    skeleton: Skeleton,
+    keypoints: np.ndarray,
+    scores: np.ndarray,
+    areas: np.ndarray,
+) -> dict[str, float]:
+    """COCO AP against the annotation file itself, as crowds and unlabelled people count there."""
+    whole = skeletons.load(samples.skeleton)
+    indices = [whole.keypoints.index(name) for name in skeleton.keypoints]
+    record = restrict(files.read_json(samples.annotation_file), indices)
+    image_ids, box_scores = samples.column("image_id").tolist(), samples.column("box_score")
+    predictions = [
+        {
+            "image_id": image_ids[row],
+            "keypoints": keypoints[row],
+            "keypoint_scores": scores[row],
+            "bbox_score": box_scores[row],
+            "area": areas[row],
+        }
+        for row in range(samples.n)
+    ]
+    return coco_ap(record, predictions, skeleton, benchmark.rescore, benchmark.nms)
+
+
+def restrict(record: Mapping[str, Any], indices: Sequence[int]) -> dict[str, Any]:
+    """A COCO record whose annotations have only the keypoints at `indices`, recounted."""
+    annotations = []
+    for annotation in record["annotations"]:
+        triples = np.reshape(annotation["keypoints"], (-1, 3))[list(indices)]
+        count = int((triples[:, 2] > 0).sum())
+        annotations.append(
+            annotation | {"keypoints": triples.ravel().tolist(), "num_keypoints": count}
+        )
+    return {**record, "annotations": annotations}
+
+
+def _pckh(samples: SampleStore, skeleton: Skeleton, keypoints: np.ndarray) -> dict[str, float]:
+    head_size = samples.column("head_size")
+    unknown = np.flatnonzero(~(head_size > 0))
+    if len(unknown):
+        raise ValueError(f"{samples.place(int(unknown[0]))}: PCKh needs a head box, it has none")
+    whole = skeletons.load(samples.skeleton)
+    indices = [whole.keypoints.index(name) for name in skeleton.keypoints]
+    truth = samples.column("keypoints")[:, indices]
+    labelled = ~np.isnan(truth).any(-1)
+    return grouped(keypoints, truth, labelled, head_size, skeleton.keypoints)

@@ -1,0 +1,131 @@
+"""COCO keypoint AP as MMPose computes it. Shapes: P predictions, K keypoints.
+
+Source: MMPose evaluation/metrics/coco_metric.py and evaluation/functional/nms.py; pycocotools.
+"""
+
+import contextlib
+import copy
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from posecache import files, skeletons
+from posecache.skeletons import Skeleton
+
+KEYS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
+VALID_SCORE = 0.2  # keypoints below it do not count in a person's score
+
+Record = Mapping[str, Any]
+
+
+def coco_ap(
+    annotations: Path | str | Record,
+    predictions: Sequence[Record],
+    skeleton: Skeleton | str,
+    rescore: bool = True,
+    nms: float | None = 0.9,
+) -> dict[str, float]:
+    """AP, AP50, AP75, APM, APL, AR, AR50, AR75, ARM and ARL, in 0-100.
+
+    `annotations` is a COCO keypoint JSON's path or content. Each prediction has `image_id`,
+    `keypoints` (K, 2) image px, `keypoint_scores` (K,), `bbox_score` and `area` (px^2, of the
+    padded box, for NMS). With `rescore` a person's score is its box score times the mean of its
+    keypoint scores above 0.2; persons of an image whose OKS exceeds `nms` are merged, None keeps
+    all. Raises ValueError for a prediction of another number of keypoints or of an unknown image.
+    """
+    skeleton = skeletons.load(skeleton) if isinstance(skeleton, str) else skeleton
+    record = annotations if isinstance(annotations, Mapping) else files.read_json(Path(annotations))
+    _check(record, predictions, skeleton)
+    people = [_person(prediction, rescore) for prediction in predictions]
+    if nms is not None:
+        people = _merge(people, np.array(skeleton.sigmas), nms)
+    if not people:
+        return dict.fromkeys(KEYS, 0.0)
+    results = [_result(person) for person in people]
+    return dict(zip(KEYS, _evaluate(record, results, skeleton), strict=True))
+
+
+def _check(record: Record, predictions: Sequence[Record], skeleton: Skeleton) -> None:
+    images = {image["id"] for image in record["images"]}
+    for number, prediction in enumerate(predictions):
+        found = np.shape(prediction["keypoints"])
+        if found != (skeleton.num_keypoints, 2):
+            raise ValueError(
+                f"prediction {number}: keypoints of shape {found}, "
+                f"expected ({skeleton.num_keypoints}, 2) for {skeleton.name}"
+            )
+        if prediction["image_id"] not in images:
+            raise ValueError(
+                f"prediction {number}: image {prediction['image_id']} is not among the annotations'"
+            )
+
+
+def _person(prediction: Record, rescore: bool) -> dict[str, Any]:
+    """What NMS and the evaluation need of a prediction."""
+    scores = np.asarray(prediction["keypoint_scores"], np.float64)
+    score = float(prediction["bbox_score"])
+    if rescore:
+        valid = scores[scores > VALID_SCORE]
+        score *= float(valid.mean()) if len(valid) else 0.0
+    return {
+        "image_id": prediction["image_id"],
+        "keypoints": np.asarray(prediction["keypoints"], np.float64),
+        "scores": scores,
+        "score": score,
+        "area": float(prediction["area"]),
+    }
+
+
+def _merge(
+    people: list[dict[str, Any]], sigmas: np.ndarray, threshold: float
+) -> list[dict[str, Any]]:
+    """OKS non-maximum suppression within each image, highest scores first."""
+    by_image = defaultdict(list)
+    for person in people:
+        by_image[person["image_id"]].append(person)
+    kept = []
+    for group in by_image.values():
+        rest = sorted(group, key=lambda person: -person["score"])
+        while rest:
+            best, *others = rest
+            kept.append(best)
+            rest = [p for p in others if _oks(best, p, sigmas) <= threshold]
+    return kept
+
+
+def _oks(best: dict[str, Any], other: dict[str, Any], sigmas: np.ndarray) -> float:
+    """Object keypoint similarity of two predictions, the size being the mean of their areas."""
+    squared = ((best["keypoints"] - other["keypoints"]) ** 2).sum(-1)
+    size = (best["area"] + other["area"]) / 2 + np.spacing(1)
+    return float(np.exp(-squared / (2 * sigmas) ** 2 / size / 2).mean())
+
+
+def _result(person: dict[str, Any]) -> dict[str, Any]:
+    """A person as pycocotools reads it."""
+    triples = np.concatenate([person["keypoints"], person["scores"][:, None]], axis=1)
+    return {
+        "image_id": person["image_id"],
+        "category_id": 1,
+        "keypoints": triples.ravel().tolist(),
+        "score": person["score"],
+    }
+
+
+def _evaluate(record: Record, results: list[dict[str, Any]], skeleton: Skeleton) -> list[float]:
+    truth = COCO()
+    # pycocotools writes into what it is given.
+    truth.dataset = copy.deepcopy(dict(record))
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth.createIndex()
+        evaluation = COCOeval(truth, truth.loadRes(results), "keypoints")
+        evaluation.params.kpt_oks_sigmas = np.array(skeleton.sigmas)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return (100 * evaluation.stats).tolist()

@@ -1,0 +1,79 @@
+"""PCKh: the share of keypoints within a fraction of the head's size. Shapes: N persons, K keypoints.
+
+Source: MMPose evaluation/metrics/keypoint_2d_metrics.py, MpiiPCKAccuracy.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from posecache import skeletons
+
+THRESHOLD, STRICT = 0.5, 0.1
+LEFT_OUT = ("pelvis", "thorax")  # of every mean, as MPII's evaluation has it
+GROUPS = {
+    "head": ("head_top",),
+    "shoulder": ("left_shoulder", "right_shoulder"),
+    "elbow": ("left_elbow", "right_elbow"),
+    "wrist": ("left_wrist", "right_wrist"),
+    "hip": ("left_hip", "right_hip"),
+    "knee": ("left_knee", "right_knee"),
+    "ankle": ("left_ankle", "right_ankle"),
+}
+
+
+def mpii_pckh(
+    predictions: np.ndarray, keypoints: np.ndarray, labelled: np.ndarray, head_size: np.ndarray
+) -> dict[str, float]:
+    """head, shoulder, elbow, wrist, hip, knee, ankle, mean at 0.5, and mean@0.1; in 0-100.
+
+    `predictions` (N, 16, 2) 0-based image px, `keypoints` (N, 16, 2) 1-based as MPII's,
+    `labelled` (N, 16), `head_size` (N,) px, 0.6 of the head box's diagonal. A group is the plain
+    mean of its joints, the means weigh each joint by how often it is labelled.
+    """
+    names = skeletons.load("mpii16").keypoints
+    return grouped(predictions + 1.0, keypoints, labelled, head_size, names)
+
+
+def grouped(
+    predictions: np.ndarray,
+    keypoints: np.ndarray,
+    labelled: np.ndarray,
+    head_size: np.ndarray,
+    names: Sequence[str],
+) -> dict[str, float]:
+    """MPII's groups and means over the keypoints `names`, both in the same image px.
+
+    Groups of which a joint is not among `names` are left out.
+    """
+    labelled = np.asarray(labelled, bool).reshape(keypoints.shape[:2])
+    distance = normalised_distance(predictions, keypoints, labelled, head_size)
+    loose = percentages(distance <= THRESHOLD, labelled)
+    strict = percentages(distance <= STRICT, labelled)
+    place = {name: index for index, name in enumerate(names)}
+    result = {
+        group: float(np.mean([loose[place[joint]] for joint in joints]))
+        for group, joints in GROUPS.items()
+        if all(joint in place for joint in joints)
+    }
+    counted = [index for name, index in place.items() if name not in LEFT_OUT]
+    weight = labelled[:, counted].sum(0)
+    if not weight.sum():
+        raise ValueError("PCKh: none of the benchmark's keypoints is labelled")
+    share = weight / weight.sum()
+    result["mean"] = float(loose[counted] @ share)
+    result["mean@0.1"] = float(strict[counted] @ share)
+    return result
+
+
+def normalised_distance(
+    predictions: np.ndarray, keypoints: np.ndarray, labelled: np.ndarray, head_size: np.ndarray
+) -> np.ndarray:
+    """Distances (N, K) over the head size; infinite where not labelled."""
+    distance = np.linalg.norm(predictions - keypoints, axis=-1)
+    return np.where(labelled, distance / np.reshape(head_size, (-1, 1)), np.inf)
+
+
+def percentages(hit: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    """Percentage (K,) of the labelled ones that are hit; 0 where none is labelled."""
+    return 100.0 * (hit & labelled).sum(0) / np.maximum(labelled.sum(0), 1)
