@@ -52,7 +52,7 @@ def test_sigma_of_a_shared_keypoint_is_the_first_skeletons() -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ValueError, match="unknown skeleton 'coco18'.* coco17, halpe26, mpii16"):
+    with pytest.raises(ValueError, match=r"unknown skeleton 'coco18'.* coco17, halpe26, mpii16"):
         skeletons.load("coco18")
 
 

@@ -28,9 +28,17 @@ def read_image(path: Path) -> np.ndarray:
     # bytes behind the end mark, hence a search and not a look at the last two bytes.
     if data.startswith(JPEG_START) and JPEG_END not in data[-4096:]:
         raise ValueError(f"{path}: truncated image, the JPEG has no end mark")
+    try:
+        return decode(data)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def decode(data: bytes | memoryview) -> np.ndarray:
+    """An encoded image as (H, W, 3) uint8 RGB."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None:
-        raise ValueError(f"{path}: not an image, or a broken one")
+        raise ValueError("not an image, or a broken one")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 

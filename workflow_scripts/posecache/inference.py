@@ -12,7 +12,7 @@ import onnxruntime
 from posecache import simcc, skeletons
 from posecache.models.card import Card
 
-PROVIDERS = {
+PROVIDERS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "cpu": [("CPUExecutionProvider", {})],
     "cuda": [
         (

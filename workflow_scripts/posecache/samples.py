@@ -183,13 +183,7 @@ class SampleStore(Store):
         """Enlarged crops (B, S, S, 3) uint8 RGB of rows start ... stop - 1."""
         if not self.has_crops:
             raise ValueError(f"{self.folder}: stores no crops to train from")
-        images = [
-            cv2.cvtColor(
-                cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
-            )
-            for data in self.ragged(JPEG, start, stop)
-        ]
-        return np.stack(images)
+        return np.stack([crops.decode(data) for data in self.ragged(JPEG, start, stop)])
 
     def batches(self, start: int, stop: int, size: int) -> Iterator[range]:
         """Consecutive ranges of at most `size` rows."""

@@ -258,7 +258,8 @@ class Store:
             low, high = max(start, shard * shard_rows), min(stop, (shard + 1) * shard_rows)
             part = offsets[low - start : high - start]
             first, last = int(part[0, 0]), int(part[-1, 1])
-            data = memoryview(np.asarray(_array(self._group, f"{name}_{shard:05d}")[first:last]))
+            array = np.asarray(_array(self._group, f"{name}_{shard:05d}")[first:last])
+            data = memoryview(array.tobytes())
             values += [data[a - first : b - first] for a, b in part.tolist()]
         return values
 

@@ -56,7 +56,8 @@ def table1(folder: Path, students: Mapping[str, Mapping[str, str]]) -> pd.DataFr
     `students` names for each size (tiny, small) the students trained on mpii, coco and unified.
     Raises ValueError where scores of one column were made by different protocols.
     """
-    published = pd.read_csv(PUBLISHED / "paper_table1.csv").set_index(["model", "training"])
+    lines = pd.read_csv(PUBLISHED / "paper_table1.csv").to_dict("records")
+    published = {(line["model"], line["training"]): line for line in lines}
     records, columns = [], {"mpii": [], "coco": []}  # type: ignore[var-annotated]
     for size, names in students.items():
         for row in ROWS:
@@ -65,7 +66,7 @@ def table1(folder: Path, students: Mapping[str, Mapping[str, str]]) -> pd.DataFr
             columns["mpii"].append(mpii)
             columns["coco"].append(coco)
             ours = _numbers(mpii, coco)
-            theirs = published.loc[(size, row.training), :]
+            theirs = published[(size, row.training)]
             records.append({"model": size, "training": row.training} | _beside(ours, theirs))
     for scores in columns.values():
         _check_protocols(scores)
@@ -81,7 +82,7 @@ def _numbers(mpii: Score, coco: Score) -> dict[str, float]:
     return numbers
 
 
-def _beside(ours: Mapping[str, float], theirs: pd.Series) -> dict[str, float]:
+def _beside(ours: Mapping[str, float], theirs: Mapping[Any, Any]) -> dict[str, float]:
     """Ours, then the published numbers, then the differences."""
     names = (*METRICS, "average")
     row = {**{name: round(ours[name], 2) for name in METRICS}, "keypoints": int(ours["keypoints"])}

@@ -1,4 +1,7 @@
-"""COCO keypoint JSON. Source of what counts: MMPose datasets/datasets/base/base_coco_style_dataset.py."""
+"""COCO keypoint JSON.
+
+Source of who counts: MMPose datasets/datasets/base/base_coco_style_dataset.py.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path

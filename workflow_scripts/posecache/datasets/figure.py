@@ -66,7 +66,7 @@ def draw_person(
 def _tilt(rng: np.random.Generator, style: Style) -> float:
     if style == "everyday":
         return float(rng.normal(0, 7))
-    return float(rng.uniform(-80, 80) if rng.random() < 0.25 else rng.normal(0, 18))
+    return float(rng.uniform(-75, 75) if rng.random() < 0.2 else rng.normal(0, 16))
 
 
 def _direction(angle: float) -> np.ndarray:
@@ -119,13 +119,13 @@ def _arm_angles(rng: np.random.Generator, style: Style) -> tuple[float, float, f
     """Mean and spread of the shoulder's angle outward, and of the elbow's bend."""
     if style == "everyday":
         return (18, 16, 35, 35)
-    return (85, 50, 30, 45)
+    return (85, 45, 25, 40)
 
 
 def _leg_angles(rng: np.random.Generator, style: Style) -> tuple[float, float, float, float]:
     if style == "everyday":
         return (48, 10, -50, 12) if rng.random() < 0.25 else (5, 6, -3, 6)
-    return (28, 24, -28, 30)
+    return (26, 22, -26, 26)
 
 
 def _chain(
@@ -193,10 +193,11 @@ class _Brush:
 
     def limb(self, start: str, end: str, part: str, radius: float) -> None:
         a, b = self.points[start], self.points[end]
-        thickness = max(int(round(2 * radius * self.height)), 2)
-        ends = [tuple(np.round(p * 2**SHIFT).astype(int).tolist()) for p in (a, b)]
-        cv2.line(self.image, *ends, self.colors[part], thickness, cv2.LINE_AA, SHIFT)
-        cv2.line(self.owner, *ends, self.index, thickness, cv2.LINE_8, SHIFT)
+        thickness = max(round(2 * radius * self.height), 2)
+        start_px, end_px = (np.round(p * 2**SHIFT).astype(int).tolist() for p in (a, b))
+        color = self.colors[part]
+        cv2.line(self.image, start_px, end_px, color, thickness, cv2.LINE_AA, SHIFT)
+        cv2.line(self.owner, start_px, end_px, self.index, thickness, cv2.LINE_8, SHIFT)
 
     def polygon(self, corners: list[np.ndarray], part: str) -> None:
         shape = np.round(np.array(corners) * 2**SHIFT).astype(np.int32)
@@ -204,7 +205,7 @@ class _Brush:
         cv2.fillPoly(self.owner, [shape], self.index, cv2.LINE_8, SHIFT)
 
     def disc(self, place: np.ndarray, radius: float, color: tuple[int, int, int]) -> None:
-        center = tuple(np.round(place * 2**SHIFT).astype(int).tolist())
+        center = np.round(place * 2**SHIFT).astype(int).tolist()
         size = max(int(radius * self.height * 2**SHIFT), 2**SHIFT // 2)
         cv2.circle(self.image, center, size, color, -1, cv2.LINE_AA, SHIFT)
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def write(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     path = folder / ANNOTATIONS[dataset].format(split=split)
+    writers: dict[str, Callable[[list[Picture]], str | bytes]]
     writers = {"coco": _coco, "mpii": _mpii, "halpe": _halpe}
     files.write_whole(path, writers[dataset](taken))
     return path
@@ -145,7 +147,8 @@ def _mpii(taken: list[Picture]) -> bytes:
         "video_list": np.empty((1, 0), dtype=object),
     }
     buffer = io.BytesIO()
-    scipy.io.savemat(buffer, {"RELEASE": release}, do_compression=True)
+    # scipy writes to file objects too; its stubs do not know.
+    scipy.io.savemat(buffer, {"RELEASE": release}, do_compression=True)  # type: ignore[arg-type]
     content = bytearray(buffer.getvalue())
     content[:116] = b"MATLAB 5.0 MAT-file, posecache demo".ljust(116)  # scipy puts the time there
     return bytes(content)

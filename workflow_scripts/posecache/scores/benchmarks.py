@@ -1,4 +1,4 @@
-"""A benchmark is data: a metric over a sample set, on all keypoints or on those two skeletons share.
+"""A benchmark is data: a metric over a sample set, on all keypoints or on shared ones.
 
 Shapes: N samples, Km keypoints of the model, K keypoints of the benchmark.
 """

@@ -1,4 +1,6 @@
-"""PCKh: the share of keypoints within a fraction of the head's size. Shapes: N persons, K keypoints.
+"""PCKh: the share of keypoints within a fraction of the head's size.
+
+Shapes: N persons, K keypoints.
 
 Source: MMPose evaluation/metrics/keypoint_2d_metrics.py, MpiiPCKAccuracy.
 """
