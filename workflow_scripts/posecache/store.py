@@ -96,6 +96,9 @@ class Writer:
         `columns` (rows of the shard, ...) by name; `ragged` one bytes object a row.
         """
         start, stop = self.layout.span(shard)
+        # Zarr would read what lies here and merge; what lies here may be torn.
+        for path in _shard_files(self.layout, shard):
+            (self.folder / ARRAYS / path).unlink(missing_ok=True)
         group = zarr.open_group(self.folder / ARRAYS, mode="r+")
         offsets = {}
         for name, values in ragged.items():

@@ -48,10 +48,10 @@ def read(path: Path, image_root: Path, skeleton: str, wanted: set[str] | None) -
 
 def _release(path: Path) -> Any:
     """The RELEASE structure."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
     try:
         content = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
     except Exception as error:  # scipy raises whatever a broken file makes it stumble over
         raise ValueError(f"{path}: not a whole MATLAB file ({error})") from None
     if "RELEASE" not in content or not hasattr(content["RELEASE"], "annolist"):

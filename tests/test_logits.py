@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+import tiny
+from posecache import crops, files, geometry, logits, samples
+from posecache.inference import Session
+from posecache.models.card import CARD_FILE, MODEL_FILE, Card
+
+
+def cached(tmp_path: Path, **options: object) -> tuple[Path, Path, Path]:
+    """A model, a sample store, and the model's logits over it."""
+    model, sample_folder = tmp_path / "model", tmp_path / "samples"
+    if not model.exists():
+        tiny.model_folder(model)
+        tiny.sample_folder(tmp_path)
+    settings = {"batch": 3, "chunk_rows": 2, "shard_rows": 4} | options
+    logits.cache(model, sample_folder, tmp_path / "logits", **settings)  # type: ignore[arg-type]
+    return model, sample_folder, tmp_path / "logits"
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_logits_are_the_models_on_each_row(tmp_path: Path, flip: bool) -> None:
+    model, sample_folder, folder = cached(tmp_path, flip=flip, dtype="float32")
+    store, rows = logits.open(folder), samples.open(sample_folder)
+    session = Session(model / MODEL_FILE, Card.load(model / CARD_FILE), batch=1)
+    x, y, matrix = store.read(slice(0, 10))
+    assert x.shape == (10, 1, 17, 32)
+    for row in (0, 5, 9):
+        expected = geometry.box_matrices(rows.column("box")[row : row + 1], tiny.SIZE, 1.25)
+        np.testing.assert_allclose(matrix[row], expected)
+        crop = crops.warp(crops.read_image(rows.image_path(row)), matrix[row, 0], tiny.SIZE)
+        run = session.run_flipped if flip else session.run
+        alone_x, alone_y = run(crop[None])
+        np.testing.assert_allclose(x[row], alone_x, atol=1e-5)
+        np.testing.assert_allclose(y[row], alone_y, atol=1e-5)
+
+
+def test_half_precision_is_the_default(tmp_path: Path) -> None:
+    _, _, folder = cached(tmp_path)
+    x, _, _ = logits.open(folder).read(slice(2, 5))
+    assert x.dtype == np.float16
+    assert logits.open(folder).manifest["runtime"]["provider"] == "CPUExecutionProvider"
+
+
+def test_threads_and_batches_change_no_byte(tmp_path: Path) -> None:
+    _, _, folder = cached(tmp_path)
+    once = logits.open(folder).manifest["shards"]
+    files.write_json(folder / "ledger.jsonl", [])
+    cached(tmp_path, threads=3)
+    assert logits.open(folder).manifest["shards"] == once
+
+
+def test_logits_of_other_samples_are_refused(tmp_path: Path) -> None:
+    _, _, folder = cached(tmp_path)
+    record = tiny.coco_record()
+    record["annotations"][0]["bbox"][0] += 1
+    path = tiny.write_coco(tmp_path / "other", record)
+    annotations = tiny.datasets.read("coco", path, path.parent, "coco17")
+    samples.prepare(annotations, tmp_path / "others")
+    with pytest.raises(ValueError, match=r"made from samples .*others is .*: cache the logits"):
+        logits.open(folder, samples=samples.open(tmp_path / "others"))
+
+
+def test_a_model_file_that_is_not_its_cards_is_refused(tmp_path: Path) -> None:
+    model, sample_folder, _ = cached(tmp_path)
+    tiny.onnx_model(model / MODEL_FILE, scale=2.0)
+    with pytest.raises(ValueError, match=r"model\.onnx: sha256 .* its card says"):
+        logits.cache(model, sample_folder, tmp_path / "again")
+
+
+@pytest.mark.parametrize(("scale", "dtype"), [(np.nan, "float32"), (1e6, "float16")])
+def test_logits_that_are_not_finite_are_refused(tmp_path: Path, scale: float, dtype: str) -> None:
+    tiny.model_folder(tmp_path / "model", scale=scale)
+    tiny.sample_folder(tmp_path)
+    message = rf"model\.onnx: logits that are not finite \(as {dtype}\) over .*row 0, person 100"
+    with (
+        np.errstate(over="ignore", invalid="ignore"),
+        pytest.raises(ValueError, match=message),
+    ):
+        logits.cache(tmp_path / "model", tmp_path / "samples", tmp_path / "logits", dtype=dtype)
+    with pytest.raises(ValueError, match="not sealed"):
+        logits.open(tmp_path / "logits")
+
+
+def test_a_missing_image_loses_no_finished_shard(tmp_path: Path) -> None:
+    tiny.model_folder(tmp_path / "model")
+    tiny.sample_folder(tmp_path)
+    image = tmp_path / "data" / "5.jpg"
+    content = image.read_bytes()
+    image.unlink()
+    with pytest.raises(ValueError, match=r"row 8, person 108: .*5\.jpg: no such image"):
+        cached(tmp_path)
+    first = tmp_path / "logits" / "arrays.zarr" / "simcc_x" / "c" / "0" / "0" / "0" / "0"
+    written = first.stat().st_mtime_ns
+    image.write_bytes(content)
+    cached(tmp_path)
+    assert first.stat().st_mtime_ns == written
+    assert logits.open(tmp_path / "logits").n == 10
+
+
+def test_a_nan_in_the_store_is_an_error(tmp_path: Path) -> None:
+    _, _, folder = cached(tmp_path)
+    array = zarr.open_array(folder / "arrays.zarr" / "simcc_x", mode="r+")
+    array[4:6] = np.nan
+    sizes = logits.files.read_json(folder / "manifest.json")
+    for name, facts in sizes["shards"][1].items():
+        facts["bytes"] = (folder / "arrays.zarr" / name).stat().st_size
+    files.write_json(folder / "manifest.json", sizes)
+    store = logits.open(folder)
+    store.read(slice(0, 4))
+    with pytest.raises(ValueError, match="rows 2 to 6 hold NaN"):
+        store.read(slice(2, 6))

@@ -1,0 +1,122 @@
+"""Real, tiny inputs for tests: ONNX models, pictures, annotation files, stores."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from posecache import datasets, files, samples, skeletons
+from posecache.models.card import CARD_FILE, IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
+
+SIZE = (16, 32)  # input (width, height) px
+BINS = (32, 64)
+
+
+def onnx_model(
+    path: Path,
+    keypoints: int = 17,
+    *,
+    outputs: tuple[str, str] = ("simcc_x", "simcc_y"),
+    scale: float = 1.0,
+) -> Path:
+    """A model whose logits are a fixed random linear map of the 3 channels' means, times scale."""
+    rng = np.random.default_rng(0)
+    nodes = [helper.make_node("ReduceMean", ["input"], ["mean"], axes=[2, 3], keepdims=0)]
+    weights = []
+    for name, bins in zip(outputs, BINS, strict=True):
+        values = (scale * rng.normal(0, 1, (3, keypoints * bins))).astype(np.float32)
+        weights += [
+            numpy_helper.from_array(values, f"{name}_w"),
+            numpy_helper.from_array(np.array([-1, keypoints, bins]), f"{name}_s"),
+        ]
+        nodes.append(helper.make_node("MatMul", ["mean", f"{name}_w"], [f"{name}_f"]))
+        nodes.append(helper.make_node("Reshape", [f"{name}_f", f"{name}_s"], [name]))
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["b", 3, SIZE[1], SIZE[0]])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["b", keypoints, bins])
+            for name, bins in zip(outputs, BINS, strict=True)
+        ],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, str(path))
+    return path
+
+
+def model_folder(folder: Path, skeleton: str = "coco17", **options: Any) -> Path:
+    """A model as the stages make it: the ONNX file and its card."""
+    keypoints = skeletons.load(skeleton).num_keypoints
+    path = onnx_model(folder / MODEL_FILE, keypoints, **options)
+    card(path, skeleton).save(folder / CARD_FILE)
+    return folder
+
+
+def card(path: Path, skeleton: str = "coco17") -> Card:
+    return Card(
+        name="tiny",
+        sha256=files.sha256(path),
+        skeleton=skeleton,
+        input_size=SIZE,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        source="a test",
+    )
+
+
+def coco_record(images: int = 5, people: int = 2) -> dict[str, Any]:
+    """A COCO file's content: people of random boxes, all keypoints labelled."""
+    rng = np.random.default_rng(1)
+    names = skeletons.load("coco17").keypoints
+    record: dict[str, Any] = {"images": [], "annotations": []}
+    for image_id in range(1, images + 1):
+        name = f"{image_id}.jpg"
+        record["images"].append({"id": image_id, "file_name": name, "width": 64, "height": 48})
+        for _ in range(people):
+            box = [*rng.uniform(0, 30, 2).round(1).tolist(), 20.0, 16.0]
+            points = rng.uniform(box[:2], np.add(box[:2], box[2:]), (17, 2)).round(1)
+            record["annotations"].append(
+                {
+                    "id": len(record["annotations"]) + 100,
+                    "image_id": image_id,
+                    "category_id": 1,
+                    "iscrowd": 0,
+                    "bbox": box,
+                    "area": 160.0,
+                    "num_keypoints": 17,
+                    "keypoints": np.c_[points, np.full(17, 2)].ravel().tolist(),
+                    "head_box": [box[0], box[1], 6.0, 8.0],
+                }
+            )
+    record["categories"] = [{"id": 1, "name": "person", "keypoints": list(names)}]
+    return record
+
+
+def write_coco(folder: Path, record: dict[str, Any] | None = None) -> Path:
+    """Pictures and the annotation file of `record`; its path."""
+    record = record or coco_record()
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(2)
+    for image in record["images"]:
+        noise = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / image["file_name"]), cv2.resize(noise, (64, 48)))
+    path = folder / "annotations.json"
+    path.write_text(json.dumps(record))
+    return path
+
+
+def sample_folder(folder: Path, *, crops: bool = False, **options: Any) -> Path:
+    """A sealed sample store of ten persons in five pictures."""
+    path = write_coco(folder / "data")
+    recipe = samples.CropRecipe(size=32, context=1.5, quality=95) if crops else None
+    options = {"chunk_rows": 2, "shard_rows": 4} | options
+    annotations = datasets.read("coco", path, path.parent, "coco17")
+    samples.prepare(annotations, folder / "samples", recipe=recipe, **options)
+    return folder / "samples"
