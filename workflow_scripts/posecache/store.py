@@ -95,26 +95,17 @@ class Writer:
 
         `columns` (rows of the shard, ...) by name; `ragged` one bytes object a row.
         """
-        start, stop = self.layout.span(shard)
         # Zarr would read what lies here and merge; what lies here may be torn.
         for path in _shard_files(self.layout, shard):
             (self.folder / ARRAYS / path).unlink(missing_ok=True)
-        group = zarr.open_group(self.folder / ARRAYS, mode="r+")
-        offsets = {}
-        for name, values in ragged.items():
-            self._write_ragged(group, name, shard, values)
-            lengths = [len(value) for value in values]
-            ends = np.cumsum(lengths, dtype=np.int64)
-            offsets[f"{name}_offsets"] = np.stack([ends - lengths, ends], axis=1)
-        for name, column in {**columns, **offsets}.items():
-            assert len(column) == stop - start, f"{name}: {len(column)} rows of {stop - start}"
-            array = _array(group, name)
-            array[start:stop] = column
-            back = np.asarray(array[start:stop])
-            if not np.array_equal(
-                back, column.astype(back.dtype), equal_nan=back.dtype.kind == "f"
-            ):
-                raise OSError(f"{self.folder}: shard {shard} of {name} reads back differently")
+        offsets = {f"{name}_offsets": _offsets(values) for name, values in ragged.items()}
+        # Without this a shard of fill values would be no file, as if it had never been written.
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            group = zarr.open_group(self.folder / ARRAYS, mode="r+")
+            for name, values in ragged.items():
+                self._write_ragged(group, name, shard, values)
+            for name, column in {**columns, **offsets}.items():
+                self._write_rows(group, name, shard, column)
         self._enter(shard)
 
     def seal(self, **extra: Any) -> None:
@@ -170,8 +161,18 @@ class Writer:
                     Crc32cCodec(),
                 ],
                 fill_value=np.nan if np.dtype(column.dtype).kind == "f" else 0,
-                config={"write_empty_chunks": True},
             )
+
+    def _write_rows(self, group: zarr.Group, name: str, shard: int, column: np.ndarray) -> None:
+        """One column of a shard, read back once it is written."""
+        start, stop = self.layout.span(shard)
+        assert len(column) == stop - start, f"{name}: {len(column)} rows of {stop - start}"
+        array = _array(group, name)
+        array[start:stop] = column
+        back = np.asarray(array[start:stop])
+        nan = back.dtype.kind == "f"
+        if not np.array_equal(back, column.astype(back.dtype), equal_nan=nan):
+            raise OSError(f"{self.folder}: shard {shard} of {name} reads back differently")
 
     def _write_ragged(
         self, group: zarr.Group, name: str, shard: int, values: Sequence[bytes]
@@ -186,7 +187,6 @@ class Writer:
             chunks=(RAGGED_CHUNK,),
             shards=(whole,),
             compressors=[Crc32cCodec()],
-            config={"write_empty_chunks": True},
             overwrite=True,
         )
         array[:] = joined
@@ -282,6 +282,13 @@ def _shard_files(layout: Layout, shard: int) -> list[str]:
     for name in layout.ragged:
         paths += [f"{name}_{shard:05d}/zarr.json", f"{name}_{shard:05d}/c/0"]
     return paths
+
+
+def _offsets(values: Sequence[bytes]) -> np.ndarray:
+    """First byte and the one after the last (rows, 2) of values that lie end to end."""
+    lengths = np.array([len(value) for value in values], np.int64)
+    ends = np.cumsum(lengths)
+    return np.stack([ends - lengths, ends], axis=1)
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array:
