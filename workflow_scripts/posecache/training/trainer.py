@@ -146,14 +146,14 @@ class Trainer:
             run.model.parameters(), recipe.clip or float("inf"), foreach=True
         )
         if not torch.isfinite(loss + norm):
-            found = {name: float(part) for name, part in parts.items()}
-            raise ValueError(f"step {step}: loss {found}, gradient norm {float(norm)}: not finite")
+            found = {name: part.item() for name, part in parts.items()}
+            raise ValueError(f"step {step}: loss {found}, gradient norm {norm.item()}: not finite")
         run.optimizer.step()
         if run.average is not None:
             assert recipe.ema is not None
             _blend(run.average, run.model, schedule.ema_momentum(step, recipe.ema))
-        logged = {name: float(part.detach()) for name, part in parts.items()}
-        return {"lr": rate, **logged, "loss": float(loss.detach()), "grad_norm": float(norm)}
+        logged = {name: part.item() for name, part in parts.items()}
+        return {"lr": rate, **logged, "loss": loss.item(), "grad_norm": norm.item()}
 
     def prepare(self, batch: Columns, step: int) -> tuple[Tensor, Truth, dict[str, TeacherTarget]]:
         """Augmented, normalised input (B, 3, H, W), labels and teachers in the same crop."""

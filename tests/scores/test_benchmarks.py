@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny
+from posecache import geometry, logits, samples, simcc, skeletons
+from posecache.models.card import CARD_FILE, MODEL_FILE, Card
+from posecache.samples import SampleStore
+from posecache.scores.benchmarks import Benchmark, evaluate, restrict
+from posecache.store import Column, Layout, Writer
+
+SIZE = (96, 128)
+
+
+def perfect(folder: Path, store: SampleStore, skeleton: str, shift: float = 0.0) -> Path:
+    """A logit store whose keypoints are the samples' own, moved `shift` image px to the right."""
+    known = skeletons.load(skeleton)
+    mine, theirs = known.indices_in(skeletons.load("coco17"))
+    matrix = geometry.box_matrices(store.column("box"), SIZE)
+    truth = store.column("keypoints")[:, theirs].astype(float) + np.array([shift, 0])
+    points = np.full((store.n, known.num_keypoints, 2), 10.0)
+    points[:, mine] = geometry.apply(matrix, truth).numpy()
+    x, y, _ = simcc.encode(points, np.ones(points.shape[:2]), SIZE, (2, 2), split_ratio=8)
+    columns = {
+        "simcc_x": x[:, None].numpy().astype(np.float32),
+        "simcc_y": y[:, None].numpy().astype(np.float32),
+        "matrix": matrix[:, None].numpy(),
+    }
+    plan = Layout(
+        kind="logits",
+        rows=store.n,
+        columns={k: Column(shape=v.shape[1:], dtype=str(v.dtype)) for k, v in columns.items()},
+    )
+    writer = Writer(folder, plan, {"samples": store.fingerprint})
+    writer.write(0, columns, {})
+    writer.seal(model="m", skeleton=skeleton, input_size=SIZE, split_ratio=8.0, flip=True)
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SampleStore:
+    return samples.open(tiny.sample_folder(tmp_path))
+
+
+def test_a_perfect_model_scores_100(store: SampleStore, tmp_path: Path) -> None:
+    opened = logits.open(perfect(tmp_path / "l", store, "coco17"), samples=store)
+    oks = evaluate(Benchmark(name="coco", metric="oks"), opened, store)
+    assert oks["metrics"]["AP"] == pytest.approx(100)
+    assert oks["protocol"]["n"] == 10
+    pckh = evaluate(Benchmark(name="p", metric="pckh"), opened, store)
+    assert pckh["metrics"]["mean"] == pytest.approx(100)
+    # Head boxes of 6 x 8 px: heads of 6 px, of which a shift of 3.5 px is more than half.
+    moved = logits.open(perfect(tmp_path / "s", store, "coco17", shift=3.5), samples=store)
+    assert evaluate(Benchmark(name="p", metric="pckh"), moved, store)["metrics"]["mean"] == 0
+
+
+def test_keypoints_that_the_model_lacks_are_misses_unless_left_out(
+    store: SampleStore, tmp_path: Path
+) -> None:
+    opened = logits.open(perfect(tmp_path / "l", store, "mpii16"), samples=store)
+    whole = evaluate(Benchmark(name="p", metric="pckh"), opened, store)
+    assert whole["metrics"]["mean"] == pytest.approx(100 * 12 / 17)
+    shared = Benchmark(name="p12", metric="pckh", shared_with="mpii16")
+    part = evaluate(shared, opened, store)
+    assert part["metrics"]["mean"] == pytest.approx(100)
+    assert "head" not in part["metrics"]
+    assert len(part["protocol"]["keypoints"]) == 12
+    all17 = evaluate(Benchmark(name="c", metric="oks"), opened, store)["metrics"]["AP"]
+    twelve = Benchmark(name="c12", metric="oks", shared_with="mpii16")
+    assert all17 < evaluate(twelve, opened, store)["metrics"]["AP"] == pytest.approx(100)
+
+
+def test_restrict_keeps_the_named_keypoints_and_counts_them_again() -> None:
+    record = tiny.coco_record(images=1, people=1)
+    record["annotations"][0]["keypoints"][3 * 5 + 2] = 0
+    part = restrict(record, [5, 0])
+    points = record["annotations"][0]["keypoints"]
+    assert part["annotations"][0]["keypoints"] == points[15:18] + points[:3]
+    assert part["annotations"][0]["num_keypoints"] == 1
+    assert record["annotations"][0]["num_keypoints"] == 17
+
+
+def test_pckh_without_head_sizes_names_the_person(tmp_path: Path) -> None:
+    record = tiny.coco_record()
+    del record["annotations"][2]["head_box"]
+    path = tiny.write_coco(tmp_path, record)
+    annotations = tiny.datasets.read("coco", path, tmp_path, "coco17")
+    samples.prepare(annotations, tmp_path / "samples")
+    store = samples.open(tmp_path / "samples")
+    opened = logits.open(perfect(tmp_path / "l", store, "coco17"), samples=store)
+    with pytest.raises(ValueError, match="row 2, person 102: PCKh needs a head box"):
+        evaluate(Benchmark(name="p", metric="pckh"), opened, store)
+
+
+def test_a_cached_model_is_scored_by_its_logits(store: SampleStore, tmp_path: Path) -> None:
+    model = tiny.model_folder(tmp_path / "model")
+    logits.cache(model, store.folder, tmp_path / "logits")
+    found = evaluate(Benchmark(name="p", metric="pckh"), logits.open(tmp_path / "logits"), store)
+    assert found["model"] == Card.load(model / CARD_FILE).name
+    assert (model / MODEL_FILE).exists()
+    assert 0 <= found["metrics"]["mean"] <= 100

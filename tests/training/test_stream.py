@@ -1,0 +1,94 @@
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tiny
+from posecache import logits, samples, skeletons
+from posecache.training.stream import Stream, TrainingSet, shuffled_chunks
+
+
+@given(counts=st.lists(st.integers(1, 9), min_size=1, max_size=4), seed=st.integers(0, 9))
+def test_every_chunk_comes_once_an_epoch(counts: list[int], seed: int) -> None:
+    chunks = shuffled_chunks(counts, seed, epoch=3)
+    expected = [(i, c) for i, count in enumerate(counts) for c in range(count)]
+    assert sorted(chunks) == expected
+    assert chunks == shuffled_chunks(counts, seed, epoch=3)
+
+
+def test_epochs_and_seeds_differ() -> None:
+    orders = {tuple(shuffled_chunks([40], s, e)) for s in range(3) for e in range(3)}
+    assert len(orders) == 9
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> list[TrainingSet]:
+    """Two sample sets of ten persons, and a teacher's logits over each."""
+    folder = tmp_path_factory.mktemp("sets")
+    model = tiny.model_folder(folder / "model")
+    found = []
+    for name in ("a", "b"):
+        store = samples.open(tiny.sample_folder(folder / name, crops=True))
+        logits.cache(model, store.folder, folder / f"{name}_logits", chunk_rows=2, shard_rows=4)
+        opened = logits.open(folder / f"{name}_logits", samples=store)
+        found.append(TrainingSet(samples=store, logits={"teacher": opened}))
+    return found
+
+
+def stream(sets: list[TrainingSet], **changes: int) -> Stream:
+    options = {"batch_size": 4, "seed": 0, "memory_mb": 10, "chunk_rows": 2, "window_chunks": 3}
+    return Stream(sets, skeletons.load("coco17+mpii16"), **(options | changes))  # type: ignore[arg-type]
+
+
+def test_rows_stay_together_and_none_comes_twice(sets: list[TrainingSet]) -> None:
+    batches = list(stream(sets).epoch(0))
+    assert len(batches) == 5
+    boxes = Counter(tuple(box) for batch in batches for box in batch["box"].tolist())
+    known = Counter(tuple(b) for s in sets for b in s.samples.column("box").tolist())
+    assert boxes == known  # 20 rows fill 5 batches of 4
+    store = sets[0]
+    x, y, matrix = store.logits["teacher"].read(slice(0, 10))
+    places = [tuple(box) for box in store.samples.column("box").tolist()]
+    for batch in batches:
+        for row, box in enumerate(batch["box"].tolist()):
+            origin = places.index(tuple(box))
+            np.testing.assert_array_equal(batch["teacher/x"][row], x[origin, 0])
+            np.testing.assert_array_equal(batch["teacher/y"][row], y[origin, 0])
+            np.testing.assert_array_equal(batch["teacher/matrix"][row], matrix[origin, 0])
+            keypoints = store.samples.column("keypoints")[origin]
+            np.testing.assert_array_equal(batch["keypoints"][row, :17], keypoints)
+            assert np.isnan(batch["keypoints"][row, 17:]).all()
+
+
+@pytest.mark.parametrize("memory_mb", [0, 10])
+def test_what_is_kept_in_memory_changes_no_batch(sets: list[TrainingSet], memory_mb: int) -> None:
+    once, again = stream(sets), stream(sets, memory_mb=memory_mb)
+    for epoch in (0, 1):
+        for a, b in zip(once.epoch(epoch), again.epoch(epoch), strict=True):
+            for name in a:
+                np.testing.assert_array_equal(a[name], b[name])
+
+
+def test_a_remainder_is_dropped_and_another_one_next_epoch(sets: list[TrainingSet]) -> None:
+    source = stream(sets, batch_size=6)
+    assert source.steps_per_epoch == 3
+    seen = {
+        tuple(sorted(tuple(box) for batch in source.epoch(epoch) for box in batch["box"].tolist()))
+        for epoch in range(4)
+    }
+    assert len(seen) > 1
+
+
+def test_too_few_samples_for_a_batch_say_so(sets: list[TrainingSet]) -> None:
+    with pytest.raises(ValueError, match="20 samples do not fill one batch of 64"):
+        stream(sets, batch_size=64)
+
+
+def test_a_set_without_crops_is_refused_when_it_is_read(tmp_path: Path) -> None:
+    store = samples.open(tiny.sample_folder(tmp_path))
+    source = stream([TrainingSet(samples=store, logits={})])
+    with pytest.raises(ValueError, match="stores no crops"):
+        list(source.epoch(0))

@@ -1,0 +1,159 @@
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import tiny
+from posecache import geometry, logits, samples, simcc, skeletons
+from posecache.recipe import Recipe
+from posecache.training import augment
+from posecache.training.losses import Objective
+from posecache.training.stream import Stream, TrainingSet
+from posecache.training.trainer import Trainer
+
+RECIPE = {
+    "variant": {"deepen": 0.1, "widen": 0.0625, "stride": 16},
+    "input_size": [32, 32],
+    "epochs": 3,
+    "batch_size": 5,
+    "lr": 1e-3,
+    "warmup_steps": 2,
+    "checkpoint_epochs": 1,
+    "ema": 0.01,
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
+    folder = tmp_path_factory.mktemp("data")
+    store = samples.open(tiny.sample_folder(folder, crops=True))
+    logits.cache(tiny.model_folder(folder / "model"), store.folder, folder / "logits")
+    opened = logits.open(folder / "logits", samples=store)
+    return TrainingSet(samples=store, logits={"teacher": opened})
+
+
+def trainer(data: TrainingSet, folder: Path, identity: str = "a", **changes: Any) -> Trainer:
+    recipe = Recipe.model_validate(RECIPE | changes)
+    stream = Stream(
+        [data],
+        skeletons.load("coco17+mpii16"),
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        memory_mb=10,
+    )
+    objective = Objective(alpha=0.3, beta={"teacher": 0.5})
+    teachers = {"teacher": skeletons.load("coco17")}
+    folder.mkdir(exist_ok=True)
+    return Trainer(recipe, objective, teachers, stream, folder, device="cpu", identity=identity)
+
+
+def weights(model: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([v.flatten().double() for v in model.state_dict().values()])
+
+
+class StopError(Exception):
+    """A run that ends as a killed one does, after its last checkpoint."""
+
+
+def stop_after(run: Trainer, epoch: int) -> None:
+    whole = run._epoch
+
+    def stopping(state: Any, bar: Any) -> dict[str, float]:
+        if state.epoch == epoch:
+            raise StopError
+        return whole(state, bar)
+
+    run._epoch = stopping  # type: ignore[method-assign]
+
+
+def test_a_resumed_run_ends_at_the_same_bits(data: TrainingSet, tmp_path: Path) -> None:
+    whole = trainer(data, tmp_path / "whole").train()
+    killed = trainer(data, tmp_path / "killed")
+    stop_after(killed, 2)
+    with pytest.raises(StopError):
+        killed.train()
+    resumed = trainer(data, tmp_path / "killed").train()
+    assert torch.equal(weights(whole), weights(resumed))
+    epochs = (tmp_path / "killed" / "history.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in epochs] == ["epoch", "1", "2", "3"]
+
+
+def test_a_checkpoint_of_another_identity_is_not_resumed(data: TrainingSet, tmp_path: Path) -> None:
+    trainer(data, tmp_path, epochs=1).train()
+    again = trainer(data, tmp_path, identity="b", epochs=1)
+    assert again._start().epoch == 0
+
+
+def test_history_has_every_part_and_their_weighted_sum(data: TrainingSet, tmp_path: Path) -> None:
+    trainer(data, tmp_path).train()
+    text = (tmp_path / "history.csv").read_text()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    for row in rows:
+        total = 0.3 * float(row["L_CK"]) + 0.7 * 0.5 * float(row["L_D/teacher"])
+        assert float(row["loss"]) == pytest.approx(total, rel=1e-4)
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step(data: TrainingSet, tmp_path: Path) -> None:
+    run = trainer(data, tmp_path, lr=1e30, warmup_steps=0, epochs=8)
+    with pytest.raises(ValueError, match=r"step \d+: loss .*: not finite"):
+        run.train()
+    path = tmp_path / "checkpoint.pt"
+    if path.exists():
+        record = torch.load(path, weights_only=True)
+        assert json.loads(record["meta"])["epoch"] < 8
+
+
+def test_a_mirrored_crop_has_left_and_right_swapped(data: TrainingSet, tmp_path: Path) -> None:
+    """Labels and teacher of a mirrored crop are the mirror images of the plain crop's."""
+    run = trainer(data, tmp_path)
+    batch = next(run.stream.epoch(0))
+    plain = geometry.box_matrices(batch["box"], (32, 32), 1.25)
+    mirrored = geometry.compose(geometry.mirror(32), plain)
+    pairs = run.skeleton.flip_pairs
+    truth, swapped = run._truth(batch, plain), run._truth(batch, mirrored)
+    order = simcc.swap_order(21, pairs)
+    seen = (truth.weight > 0) & (swapped.weight[:, order] > 0)
+    x, flipped = truth.keypoints[..., 0], swapped.keypoints[:, order, 0]
+    np.testing.assert_allclose(x[seen], 31 - flipped[seen], atol=1e-4)
+    target, mirror = run._target("teacher", batch, plain), run._target("teacher", batch, mirrored)
+    order = simcc.swap_order(17, skeletons.load("coco17").flip_pairs)
+    # Bin i lies at i / 2 px, its mirror image at 31 - i / 2 px, which is bin 62 - i.
+    inside = target.prob_x[..., :63] * target.weight[..., None]
+    image = mirror.prob_x[:, order, :63].flip(-1) * mirror.weight[:, order, None]
+    np.testing.assert_allclose(inside, image, atol=1e-3)
+
+
+def test_images_labels_and_teachers_share_one_matrix(
+    data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(data, tmp_path)
+    drawn: list[torch.Tensor] = []
+    original = augment.draw_matrices
+
+    def spy(*arguments: Any) -> torch.Tensor:
+        drawn.append(original(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr(augment, "draw_matrices", spy)
+    batch = next(run.stream.epoch(0))
+    _, truth, _ = run.prepare(batch, step=7)
+    again = run.prepare(batch, step=7)[1]
+    assert torch.equal(truth.keypoints, again.keypoints)
+    assert torch.equal(drawn[0], drawn[1])
+
+
+def test_a_teacher_that_knows_more_than_the_student_is_refused(
+    data: TrainingSet, tmp_path: Path
+) -> None:
+    recipe = Recipe.model_validate(RECIPE)
+    stream = Stream([data], skeletons.load("mpii16"), batch_size=5, seed=0, memory_mb=10)
+    teachers = {"teacher": skeletons.load("coco17")}
+    objective = Objective(beta={"teacher": 1.0})
+    with pytest.raises(ValueError, match=r"teacher predicts coco17.*only 12 of 17"):
+        Trainer(recipe, objective, teachers, stream, tmp_path, device="cpu", identity="a")
