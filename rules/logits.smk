@@ -14,7 +14,7 @@ rule cache_logits:
         "../envs/posecache.yaml"
     threads: THREADS
     resources:
-        mem_mb=2000,
+        mem_mb=1000,
         runtime=480,
         gpu=GPUS,
     params:

@@ -23,7 +23,7 @@ rule prepare_samples:
         "../envs/posecache.yaml"
     threads: THREADS
     resources:
-        mem_mb=2000,
+        mem_mb=1000,
         runtime=240,
     params:
         format=lambda wildcards: CONFIG.samples[wildcards.sampleset].format,

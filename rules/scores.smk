@@ -32,7 +32,7 @@ rule score:
         "../envs/posecache.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=1000,
         runtime=60,
     params:
         options=benchmark_options,

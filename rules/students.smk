@@ -1,4 +1,5 @@
-# models that are trained here: students, and teachers whose entry says `train`.
+# models that are trained here: students, and teachers whose entry says `train`. Teachers first, as
+# their logits are waited for.
 def training_samples(wildcards):
     return expand(SAMPLES, sampleset=CONFIG.trained[wildcards.model].samples)
 
@@ -39,12 +40,12 @@ rule train_student:
     benchmark:
         f"{BENCHMARKS}/train_student/{{model}}.tsv"
     wildcard_constraints:
-        model="|".join(CONFIG.trained),
+        model="|".join(CONFIG.students),
     conda:
         "../envs/posecache.yaml"
     threads: THREADS
     resources:
-        mem_mb=MEMORY_MB + 2000,
+        mem_mb=MEMORY_MB + 1500,
         runtime=4320,
         gpu=GPUS,
     params:
@@ -63,3 +64,9 @@ rule train_student:
         " --logits {params.logits:q} {params.distil:q} --chunk-rows {params.chunk_rows}"
         " --memory-mb {MEMORY_MB} --device {DEVICE} --threads {threads}"
         " --out {params.out:q} {params.recipe:q} > {log:q} 2>&1"
+
+
+use rule train_student as train_teacher with:
+    wildcard_constraints:
+        model="|".join(set(CONFIG.trained) - set(CONFIG.students)) or "$^",
+    priority: 1

@@ -5,12 +5,14 @@ The model is then run by cache_logits.py like any other.
 """
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from posecache import logits, recipe, samples, skeletons
 from posecache.files import fingerprint, sha256
+from posecache.models import RTMPose
 from posecache.models.card import CARD_FILE, IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
 from posecache.models.onnx_export import export
 from posecache.stage import run_stage
@@ -44,67 +46,84 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def open_set(folder: Path, logits_folder: Path, teachers: list[str]) -> TrainingSet:
-    """A sample store with the stores of every teacher's logits over it."""
-    store = samples.open(folder)
-    stores = {
-        name: logits.open(logits_folder / name / folder.name, samples=store) for name in teachers
-    }
-    return TrainingSet(samples=store, logits=stores)
+def open_sets(arguments: argparse.Namespace) -> list[TrainingSet]:
+    """Each sample store with every teacher's logits over it."""
+    sets = []
+    for folder in arguments.samples:
+        store = samples.open(folder)
+        stores = {
+            name: logits.open(arguments.logits / name / folder.name, samples=store)
+            for name, _ in arguments.teachers
+        }
+        sets.append(TrainingSet(samples=store, logits=stores))
+    return sets
 
 
-def main() -> None:
-    arguments = parse_arguments()
-    torch.set_num_threads(arguments.threads)
-    settings = recipe.from_options(arguments)
-    beta = dict(arguments.teachers)
-    sets = [open_set(folder, arguments.logits, list(beta)) for folder in arguments.samples]
-    teachers = {name: skeletons.load(sets[0].logits[name].skeleton) for name in beta}
-    names = [s.samples.skeleton for s in sets] + [t.name for t in teachers.values()]
-    skeleton = skeletons.union(names)
-    objective = Objective(
-        keypoint_loss=settings.loss, mode=arguments.mode, alpha=arguments.alpha, beta=beta
-    )
-    identity = fingerprint(
+def digest(settings: recipe.Recipe, objective: Objective, sets: list[TrainingSet]) -> str:
+    """Identity of a run: its recipe, its objective, and the content of what it reads."""
+    return fingerprint(
         {
             "recipe": settings.model_dump(mode="json"),
-            "objective": [settings.loss, arguments.mode, arguments.alpha, beta],
+            "objective": asdict(objective),
             "samples": [s.samples.fingerprint for s in sets],
-            "logits": [s.logits[name].fingerprint for s in sets for name in beta],
+            "logits": [store.fingerprint for s in sets for store in s.logits.values()],
         }
+    )
+
+
+def make_trainer(arguments: argparse.Namespace, settings: recipe.Recipe) -> Trainer:
+    sets = open_sets(arguments)
+    teachers = {n: skeletons.load(store.skeleton) for n, store in sets[0].logits.items()}
+    names = [s.samples.skeleton for s in sets] + [t.name for t in teachers.values()]
+    objective = Objective(
+        keypoint_loss=settings.loss,
+        mode=arguments.mode,
+        alpha=arguments.alpha,
+        beta=dict(arguments.teachers),
     )
     stream = Stream(
         sets,
-        skeleton,
+        skeletons.union(names),
         batch_size=settings.batch_size,
         seed=settings.seed,
         memory_mb=arguments.memory_mb,
         chunk_rows=arguments.chunk_rows,
+        threads=arguments.threads,
     )
-    trainer = Trainer(
+    return Trainer(
         settings,
         objective,
         teachers,
         stream,
         arguments.out,
         device=arguments.device,
-        identity=identity,
+        identity=digest(settings, objective, sets),
     )
-    model = trainer.train().cpu()
-    export(model, arguments.out / MODEL_FILE)
+
+
+def write_model(name: str, trainer: Trainer, model: RTMPose, folder: Path) -> None:
+    """The ONNX file, then its card."""
+    export(model, folder / MODEL_FILE)
     card = Card(
-        name=arguments.name,
-        sha256=sha256(arguments.out / MODEL_FILE),
-        skeleton=skeleton.name,
-        input_size=settings.input_size,
-        padding=settings.padding,
-        color_order="rgb",
+        name=name,
+        sha256=sha256(folder / MODEL_FILE),
+        skeleton=trainer.skeleton.name,
+        input_size=trainer.recipe.input_size,
+        padding=trainer.recipe.padding,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
+        sigma=trainer.sigma,
         source="trained by posecache",
-        extra={"training": identity},
+        extra={"training": trainer.identity},
     )
-    card.save(arguments.out / CARD_FILE)
+    card.save(folder / CARD_FILE)
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    trainer = make_trainer(arguments, recipe.from_options(arguments))
+    write_model(arguments.name, trainer, trainer.train(), arguments.out)
 
 
 if __name__ == "__main__":

@@ -63,9 +63,11 @@ def test_rows_stay_together_and_none_comes_twice(sets: list[TrainingSet]) -> Non
             assert np.isnan(batch["keypoints"][row, 17:]).all()
 
 
-@pytest.mark.parametrize("memory_mb", [0, 10])
-def test_what_is_kept_in_memory_changes_no_batch(sets: list[TrainingSet], memory_mb: int) -> None:
-    once, again = stream(sets), stream(sets, memory_mb=memory_mb)
+@pytest.mark.parametrize("changes", [{"memory_mb": 0}, {"threads": 4}])
+def test_memory_and_threads_change_no_batch(
+    sets: list[TrainingSet], changes: dict[str, int]
+) -> None:
+    once, again = stream(sets), stream(sets, **changes)
     for epoch in (0, 1):
         for a, b in zip(once.epoch(epoch), again.epoch(epoch), strict=True):
             for name in a:
@@ -92,3 +94,12 @@ def test_a_set_without_crops_is_refused_when_it_is_read(tmp_path: Path) -> None:
     source = stream([TrainingSet(samples=store, logits={})])
     with pytest.raises(ValueError, match="stores no crops"):
         list(source.epoch(0))
+
+
+def test_sets_with_crops_of_unlike_sizes_are_named(sets: list[TrainingSet], tmp_path: Path) -> None:
+    path = tiny.write_coco(tmp_path)
+    annotations = tiny.datasets.read("coco", path, tmp_path, "coco17")
+    samples.prepare(annotations, tmp_path / "s", recipe=samples.CropRecipe(size=48))
+    other = TrainingSet(samples=samples.open(tmp_path / "s"), logits={})
+    with pytest.raises(ValueError, match=r"crops of unlike sizes.*32.*48"):
+        stream([sets[0], other])

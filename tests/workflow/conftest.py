@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 TABLE = "results/tables/table1.csv"
-TINY = {"deepen": 0.167, "widen": 0.125, "stride": 32}
+TINY = {"deepen": 0.167, "widen": 0.125, "stride": 16}
 
 Change = Callable[[dict[str, Any]], None]
 

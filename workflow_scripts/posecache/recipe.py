@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from posecache.validation import explain
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -83,9 +93,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def from_options(arguments: argparse.Namespace) -> Recipe:
-    """The recipe that the command line describes."""
+    """The recipe that the command line describes; ValueError names the option."""
     given = {name: getattr(arguments, name) for name in Recipe.model_fields}
-    return Recipe.model_validate({name: v for name, v in given.items() if v is not None})
+    try:
+        return Recipe.model_validate({name: v for name, v in given.items() if v is not None})
+    except ValidationError as error:
+        raise ValueError(explain(error, "recipe")) from None
 
 
 def to_options(recipe: Recipe) -> Sequence[str]:

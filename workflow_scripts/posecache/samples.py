@@ -160,7 +160,8 @@ class SampleStore(Store):
         super().__init__(folder, KIND)
         self.skeleton: str = self.manifest["skeleton"]
         self.annotation_file = Path(self.manifest["annotations"])
-        self.has_crops = JPEG in self.manifest["ragged"]
+        crops = self.identity["crops"]
+        self.crop_size: int | None = None if crops is None else crops["size"]  # px
         self._columns: dict[str, np.ndarray] = {}
 
     def column(self, name: str) -> np.ndarray:
@@ -181,7 +182,7 @@ class SampleStore(Store):
 
     def crops(self, start: int, stop: int) -> np.ndarray:
         """Enlarged crops (B, S, S, 3) uint8 RGB of rows start ... stop - 1."""
-        if not self.has_crops:
+        if self.crop_size is None:
             raise ValueError(f"{self.folder}: stores no crops to train from")
         return np.stack([crops.decode(data) for data in self.ragged(JPEG, start, stop)])
 

@@ -37,7 +37,7 @@ COCO = Framing(
     margin=0.02,
     vertical=(0.4, 0.85),
     style="everyday",
-    background=(90, 200),
+    background=(80, 200),
 )
 MPII = Framing(
     size=(288, 288),
@@ -46,7 +46,7 @@ MPII = Framing(
     margin=0.3,
     vertical=(0.45, 0.6),
     style="athletic",
-    background=(30, 140),
+    background=(45, 160),
 )
 FRAMINGS = {"coco": COCO, "mpii": MPII, "halpe": COCO}
 

@@ -4,51 +4,31 @@ Ranges and distributions are those of MMPose's RandomFlip and RandomBBoxTransfor
 (datasets/transforms/common_transforms.py): shift, scale and rotation are normal, cut at one sigma.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from posecache import geometry
+from posecache.recipe import Recipe
 
 
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """Probabilities and ranges; all zero means the plain crop."""
-
-    flip_prob: float = 0.5
-    shift_factor: float = 0.16  # of the crop's sides
-    shift_prob: float = 0.3
-    scale_factor: tuple[float, float] = (0.6, 1.4)
-    scale_prob: float = 1.0
-    rotate_degrees: float = 80.0
-    rotate_prob: float = 0.5
-
-
-def draw_matrices(
-    boxes: Tensor,
-    input_size: tuple[int, int],
-    padding: float,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
-) -> Tensor:
+def draw_matrices(boxes: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
     """Augmented crop matrices (B, 2, 3), float64, of boxes (B, 4) xywh in image px."""
-    a, count = augmentation, len(boxes)
+    count, size = len(boxes), recipe.input_size
     corners = torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1).double()
-    center, scale = geometry.box_to_center_scale(corners, padding)
-    shift = _truncated_normal(rng, (count, 2)) * a.shift_factor * _happens(rng, a.shift_prob, count)
-    low, high = a.scale_factor
+    center, scale = geometry.box_to_center_scale(corners, recipe.padding)
+    shift = _truncated_normal(rng, (count, 2)) * recipe.shift_factor
+    shift = shift * _happens(rng, recipe.shift_prob, count)
+    low, high = recipe.scale_factor
     zoom = (low + high) / 2 + (high - low) / 2 * _truncated_normal(rng, (count, 1))
-    zoom = np.where(_happens(rng, a.scale_prob, count), zoom, 1.0)
-    angle = _truncated_normal(rng, (count, 1)) * a.rotate_degrees
-    angle = angle * _happens(rng, a.rotate_prob, count)
+    angle = _truncated_normal(rng, (count, 1)) * recipe.rotate_degrees
+    angle = angle * _happens(rng, recipe.rotate_prob, count)
     center = center + torch.from_numpy(shift) * scale
-    scale = geometry.fix_aspect(scale * torch.from_numpy(zoom), input_size)
-    matrix = geometry.crop_matrix(center, scale, torch.from_numpy(angle[:, 0]), input_size)
-    mirrored = geometry.compose(geometry.mirror(input_size[0]), matrix)
-    flipped = torch.from_numpy(_happens(rng, a.flip_prob, count))[:, :, None]
+    scale = geometry.fix_aspect(scale * torch.from_numpy(zoom), size)
+    matrix = geometry.crop_matrix(center, scale, torch.from_numpy(angle[:, 0]), size)
+    mirrored = geometry.compose(geometry.mirror(size[0]), matrix)
+    flipped = torch.from_numpy(_happens(rng, recipe.flip_prob, count))[:, :, None]
     return torch.where(flipped, mirrored, matrix)
 
 

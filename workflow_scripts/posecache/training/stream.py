@@ -17,6 +17,7 @@ from posecache.samples import SampleStore
 from posecache.skeletons import Skeleton
 
 Columns = dict[str, np.ndarray]
+Key = tuple[int, int]  # a set, and a chunk in it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class TrainingSet:
             assert store.n == self.samples.n, f"{name}: {store.n} rows, samples {self.samples.n}"
 
 
-def shuffled_chunks(counts: Sequence[int], seed: int, epoch: int) -> list[tuple[int, int]]:
+def shuffled_chunks(counts: Sequence[int], seed: int, epoch: int) -> list[Key]:
     """(set, chunk) of every chunk once; `counts` holds each set's number of chunks."""
     chunks = [(index, chunk) for index, count in enumerate(counts) for chunk in range(count)]
     order = np.random.default_rng([seed, epoch, 0]).permutation(len(chunks))
@@ -57,7 +58,8 @@ class Stream:
         seed: int,
         memory_mb: int,
         chunk_rows: int = 64,
-        window_chunks: int = 32,
+        window_chunks: int = 16,
+        threads: int = 1,
     ) -> None:
         self.sets, self.skeleton = sets, skeleton
         self.batch_size, self.seed, self.chunk_rows = batch_size, seed, chunk_rows
@@ -66,8 +68,12 @@ class Stream:
         self.steps_per_epoch = self.rows // batch_size
         if not self.steps_per_epoch:
             raise ValueError(f"{self.rows} samples do not fill one batch of {batch_size}")
+        sizes = {str(s.samples.folder): s.samples.crop_size for s in sets}
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"sample sets with crops of unlike sizes: {sizes}")
         self._memory = memory_mb * 2**20
-        self._cache: dict[tuple[int, int], Columns] = {}
+        self._readers = ThreadPoolExecutor(threads)
+        self._cache: dict[Key, Columns] = {}
         self._cached_bytes = 0
 
     def epoch(self, epoch: int) -> Iterator[Columns]:
@@ -95,24 +101,22 @@ class Stream:
                     yield {name: column[rows] for name, column in pool.items()}
                 rest = {name: column[order[whole:]] for name, column in pool.items()}
 
-    def _pool(self, window: list[tuple[int, int]]) -> Columns:
-        """All rows of a window's chunks."""
-        parts = [self._chunk(key) for key in window]
+    def _pool(self, window: list[Key]) -> Columns:
+        """All rows of a window's chunks, read by several threads and kept where they fit."""
+        missing = [key for key in window if key not in self._cache]
+        read = dict(zip(missing, self._readers.map(self._read, missing), strict=True))
+        parts = [self._cache[key] if key in self._cache else read[key] for key in window]
+        # In a shuffled order no chunk is needed sooner than another: nothing is ever evicted.
+        for key, columns in read.items():
+            size = sum(column.nbytes for column in columns.values())
+            if self._cached_bytes + size <= self._memory:
+                self._cache[key] = columns
+                self._cached_bytes += size
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _chunk(self, key: tuple[int, int]) -> Columns:
-        """One decoded chunk, kept where it fits."""
-        if key in self._cache:
-            return self._cache[key]
-        columns = self._read(*key)
-        size = sum(column.nbytes for column in columns.values())
-        # In a shuffled order no chunk is needed sooner than another: nothing is ever evicted.
-        if self._cached_bytes + size <= self._memory:
-            self._cache[key] = columns
-            self._cached_bytes += size
-        return columns
-
-    def _read(self, index: int, chunk: int) -> Columns:
+    def _read(self, key: Key) -> Columns:
+        """One decoded chunk."""
+        index, chunk = key
         source = self.sets[index]
         start = chunk * self.chunk_rows
         stop = min(start + self.chunk_rows, source.samples.n)

@@ -62,14 +62,6 @@ class Trainer:
             for name, teacher in teachers.items()
         }
         self.total_steps = recipe.epochs * stream.steps_per_epoch
-        self.augmentation = augment.Augmentation(
-            flip_prob=recipe.flip_prob,
-            shift_factor=recipe.shift_factor,
-            shift_prob=recipe.shift_prob,
-            scale_factor=recipe.scale_factor,
-            rotate_degrees=recipe.rotate_degrees,
-            rotate_prob=recipe.rotate_prob,
-        )
         self.mean = torch.tensor(IMAGENET_MEAN, device=self.device).view(1, 3, 1, 1)
         self.std = torch.tensor(IMAGENET_STD, device=self.device).view(1, 3, 1, 1)
 
@@ -159,13 +151,7 @@ class Trainer:
         """Augmented, normalised input (B, 3, H, W), labels and teachers in the same crop."""
         recipe = self.recipe
         rng = np.random.default_rng([recipe.seed, step, 2])
-        matrix = augment.draw_matrices(
-            torch.from_numpy(batch["box"]),
-            recipe.input_size,
-            recipe.padding,
-            self.augmentation,
-            rng,
-        )
+        matrix = augment.draw_matrices(torch.from_numpy(batch["box"]), recipe, rng)
         crops = torch.from_numpy(batch["crops"]).to(self.device, non_blocking=True)
         crop_matrix = torch.from_numpy(batch["crop_matrix"]).double()
         images = augment.warp(crops, crop_matrix, matrix, recipe.input_size)
