@@ -67,6 +67,7 @@ def test_a_models_training_goes_on_top_of_the_common_one() -> None:
         ("students.coco-t.samples", ["coco"], r"students\.coco-t\.samples: .*'coco', expected"),
         ("students.coco-t.samples", ["coco-val"], r"stores no crops"),
         ("benchmarks.coco.samples", "x", r"benchmarks\.coco\.samples: .*'x'"),
+        ("benchmarks.mpii.metric", "oks", r"benchmarks\.mpii\.metric: oks needs a coco or halpe"),
         ("tables.table1.tiny.coco", "x", r"tables\.table1\.tiny: .*'x'"),
         ("tables.teachers", {"teacher-coco": ["x"]}, r"tables\.teachers\.teacher-coco: .*'x'"),
         ("teachers.teacher-coco.weights", "a.onnx", r"teachers\.teacher-coco: .*either"),

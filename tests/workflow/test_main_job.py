@@ -34,7 +34,7 @@ def test_teachers_are_cached_over_both_training_sets(finished: Workdir) -> None:
             store = logits.open(finished.path / "results/logits" / teacher / sampleset)
             x, y, matrix = store.read(slice(0, store.n))
             assert x.shape == (store.n, 1, keypoints, 128)
-            assert y.shape == (store.n, 1, keypoints, 160)
+            assert y.shape == (store.n, 1, keypoints, 192)
             assert np.isfinite(matrix).all()
 
 

@@ -274,6 +274,9 @@ def _references(config: Config) -> list[str]:
             problems += _unknown(key, student.distil.teachers, config.teachers)
     for name, benchmark in config.benchmarks.items():
         problems += _unknown(f"benchmarks.{name}.samples", [benchmark.samples], config.samples)
+        wanted = config.samples.get(benchmark.samples)
+        if benchmark.metric == "oks" and wanted is not None and wanted.format == "mpii":
+            problems.append(f"benchmarks.{name}.metric: oks needs a coco or halpe annotation file")
     models = [*config.teachers, *config.students]
     for size, row in config.tables.table1.items():
         problems += _unknown(f"tables.table1.{size}", row.model_dump().values(), models)
