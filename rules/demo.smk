@@ -28,8 +28,8 @@ for annotations, name in DEMO_FILES.items():
             split=CONFIG.demo.sets[name].split,
             images=CONFIG.demo.sets[name].images,
             seed=CONFIG.demo.sets[name].seed,
-            out=f"{CONFIG.demo.folder}/{CONFIG.demo.sets[name].dataset}",
+            out=lambda wildcards, output: str(Path(output[0]).parents[1]),
         shell:
-            "{STAGE}/make_demo.py --dataset {params.dataset} --split {params.split}"
+            "python $STAGES/make_demo.py --dataset {params.dataset} --split {params.split}"
             " --images {params.images} --seed {params.seed} --threads {threads}"
             " --out {params.out:q} > {log:q} 2>&1"

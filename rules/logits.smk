@@ -17,6 +17,7 @@ rule cache_logits:
         mem_mb=1000,
         runtime=480,
         gpu=GPUS,
+        device=DEVICE,
     params:
         batch=CONFIG.logits.batch,
         flip="" if CONFIG.logits.flip else "--no-flip",
@@ -27,7 +28,7 @@ rule cache_logits:
         samples=lambda wildcards, input: str(Path(input.samples).parent),
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "{STAGE}/cache_logits.py --model {params.model:q} --samples {params.samples:q}"
+        "python $STAGES/cache_logits.py --model {params.model:q} --samples {params.samples:q}"
         " --batch {params.batch} {params.flip} --dtype {params.dtype}"
         " --chunk-rows {params.chunk_rows} --shard-rows {params.shard_rows}"
-        " --device {DEVICE} --threads {threads} --out {params.out:q} > {log:q} 2>&1"
+        " --device {resources.device} --threads {threads} --out {params.out:q} > {log:q} 2>&1"

@@ -1,19 +1,4 @@
 # models: teachers that come as files. Those trained here are in students.smk.
-def weights(wildcards):
-    return CONFIG.teachers[wildcards.model].weights
-
-
-def teacher_options(wildcards):
-    teacher = CONFIG.teachers[wildcards.model]
-    return (
-        ["--skeleton", teacher.skeleton, "--input-size", *map(str, teacher.input_size)]
-        + option("padding", teacher.padding)
-        + option("color-order", teacher.color_order)
-        + option("sha256", teacher.sha256)
-        + option("license", teacher.license)
-    )
-
-
 rule import_model:
     input:
         weights,
@@ -35,5 +20,5 @@ rule import_model:
         options=teacher_options,
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "{STAGE}/import_model.py --weights {input:q} --name {wildcards.model} {params.options:q}"
+        "python $STAGES/import_model.py --weights {input:q} --name {wildcards.model} {params.options:q}"
         " --out {params.out:q} > {log:q} 2>&1"

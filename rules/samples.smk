@@ -1,15 +1,4 @@
 # samples: one person instance a row.
-def crop_options(wildcards):
-    crops = CONFIG.samples[wildcards.sampleset].crops
-    if crops is None:
-        return []
-    return (
-        option("crop-size", crops.size)
-        + option("crop-context", crops.context)
-        + option("crop-quality", crops.quality)
-    )
-
-
 rule prepare_samples:
     input:
         lambda wildcards: CONFIG.samples[wildcards.sampleset].annotations,
@@ -37,7 +26,7 @@ rule prepare_samples:
         shard_rows=CONFIG.logits.shard_rows,
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "{STAGE}/prepare_samples.py --format {params.format} --annotations {input:q}"
+        "python $STAGES/prepare_samples.py --format {params.format} --annotations {input:q}"
         " --images {params.images:q} --skeleton {params.skeleton} {params.images_list:q}"
         " {params.crops:q} --chunk-rows {params.chunk_rows} --shard-rows {params.shard_rows}"
         " --threads {threads} --out {params.out:q} > {log:q} 2>&1"

@@ -1,34 +1,5 @@
 # models that are trained here: students, and teachers whose entry says `train`. Teachers first, as
 # their logits are waited for.
-def training_samples(wildcards):
-    return expand(SAMPLES, sampleset=CONFIG.trained[wildcards.model].samples)
-
-
-def teacher_logits(wildcards):
-    student = CONFIG.students.get(wildcards.model)
-    if student is None or student.distil is None:
-        return []
-    return expand(
-        LOGITS, model=list(student.distil.teachers), sampleset=student.samples
-    )
-
-
-def distil_options(wildcards):
-    student = CONFIG.students.get(wildcards.model)
-    if student is None or student.distil is None:
-        return []
-    distil = student.distil
-    teachers = [f"{name}={beta}" for name, beta in distil.teachers.items()]
-    return [
-        "--teachers",
-        *teachers,
-        "--alpha",
-        str(distil.alpha),
-        "--mode",
-        distil.mode,
-    ]
-
-
 rule train_student:
     input:
         samples=training_samples,
@@ -48,6 +19,8 @@ rule train_student:
         mem_mb=MEMORY_MB + 1500,
         runtime=4320,
         gpu=GPUS,
+        device=DEVICE,
+        cache_mb=MEMORY_MB,
     params:
         distil=distil_options,
         recipe=lambda wildcards: list(
@@ -60,13 +33,13 @@ rule train_student:
         logits=f"{RESULTS}/logits",
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "{STAGE}/train_student.py --name {wildcards.model} --samples {params.samples:q}"
+        "python $STAGES/train_student.py --name {wildcards.model} --samples {params.samples:q}"
         " --logits {params.logits:q} {params.distil:q} --chunk-rows {params.chunk_rows}"
-        " --memory-mb {MEMORY_MB} --device {DEVICE} --threads {threads}"
+        " --memory-mb {resources.cache_mb} --device {resources.device} --threads {threads}"
         " --out {params.out:q} {params.recipe:q} > {log:q} 2>&1"
 
 
 use rule train_student as train_teacher with:
     wildcard_constraints:
-        model="|".join(set(CONFIG.trained) - set(CONFIG.students)) or "$^",
+        model="|".join(name for name, t in CONFIG.teachers.items() if t.train) or "$^",
     priority: 1

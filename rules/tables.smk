@@ -1,25 +1,10 @@
 # tables: the paper's, from scores.
-def table1_scores(wildcards):
-    """Scores of the eight rows, and of the teachers printed below."""
-    wanted = {
-        (getattr(names, row.student), benchmark)
-        for names in CONFIG.tables.table1.values()
-        for row in TABLE1_ROWS
-        for benchmark in (row.mpii, row.coco)
-    } | {
-        (teacher, benchmark)
-        for teacher, benchmarks in CONFIG.tables.teachers.items()
-        for benchmark in benchmarks
-    }
-    return [SCORE.format(model=model, benchmark=name) for model, name in sorted(wanted)]
-
-
 rule make_table1:
     input:
         table1_scores,
     output:
-        f"{RESULTS}/tables/table1.csv",
-        f"{RESULTS}/tables/table1.md",
+        csv=f"{RESULTS}/tables/table1.csv",
+        md=f"{RESULTS}/tables/table1.md",
     log:
         f"{LOGS}/make_table1.log",
     benchmark:
@@ -31,7 +16,7 @@ rule make_table1:
         mem_mb=1000,
         runtime=10,
     params:
-        scores=f"{RESULTS}/scores",
+        scores=lambda wildcards, input: str(Path(input[0]).parents[1]),
         students=[
             f"{size}:mpii={names.mpii},coco={names.coco},unified={names.unified}"
             for size, names in CONFIG.tables.table1.items()
@@ -41,5 +26,5 @@ rule make_table1:
             for teacher, benchmarks in CONFIG.tables.teachers.items()
         ],
     shell:
-        "{STAGE}/make_table.py --scores {params.scores:q} --students {params.students:q}"
-        " --teachers {params.teachers:q} --out {output[0]:q} > {log:q} 2>&1"
+        "python $STAGES/make_table.py --scores {params.scores:q} --students {params.students:q}"
+        " --teachers {params.teachers:q} --out {output.csv:q} > {log:q} 2>&1"
