@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, Workdir, mini_config
-from posecache import logits
+from posecache import logits, samples
 
 SCRIPTS = sorted(path.name for path in (ROOT / "workflow_scripts").glob("*.py"))
 
@@ -55,6 +55,14 @@ def test_an_onnx_file_is_imported_and_run_like_a_trained_teacher(finished: Workd
         for name in ("zoo", "teacher-coco")
     ]
     assert stores[0].manifest["shards"] == stores[1].manifest["shards"]
+
+
+def test_halpe_goes_through_the_same_rules(finished: Workdir) -> None:
+    done = finished.snakemake("--cores", "2", "results/samples/halpe-val/manifest.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    store = samples.open(finished.path / "results" / "samples" / "halpe-val")
+    assert store.skeleton == "halpe26"
+    assert store.column("keypoints").shape[1:] == (26, 2)
 
 
 def test_a_teacher_of_another_size_ends_the_import_with_one_line(finished: Workdir) -> None:
