@@ -61,7 +61,16 @@ def test_a_models_training_goes_on_top_of_the_common_one() -> None:
         ("students.unified-t.distil.mode", "mine", r"distil\.mode: .*equation-8.*'mine'"),
         ("samples.coco-train.skeleton", "coco18", r"samples\.coco-train\.skeleton: .*coco18"),
         ("samples.coco-train.format", "voc", r"format: .*'coco', 'mpii' or 'halpe'.*'voc'"),
-        ("students.coco-t.training", {"variant": "xxl"}, r"students\.coco-t\.training.*variant"),
+        (
+            "students.coco-t.training",
+            {"variant": "xxl"},
+            r"coco-t\.training\.variant: .*'xxl'",
+        ),
+        (
+            "students.coco-t.training",
+            {"variant": {"deepen": 1}},
+            r"students\.coco-t\.training\.variant\.widen: this key is missing",
+        ),
         ("training.lr", "fast", r"training\.lr: .*number.*'fast'"),
         ("training.momentum", 0.9, r"training\.momentum: unknown key"),
         ("students.coco-t.samples", ["coco"], r"students\.coco-t\.samples: .*'coco', expected"),

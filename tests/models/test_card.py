@@ -31,7 +31,7 @@ def test_a_saved_card_loads_equal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"colour": "rgb"}, "unknown key colour"),
+        ({"colour": "rgb"}, "colour: unknown key"),
         ({"input_size": [192, 0]}, "input_size.1: input should be greater than 0, got 0"),
         ({"input_size": [192]}, "input_size.1: this key is missing"),
         ({"padding": -1}, "padding: input should be greater than 0, got -1"),
@@ -63,7 +63,7 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_holds_no_record_is_refused(tmp_path: Path) -> None:
     files.write_json(tmp_path / "card.json", [])
-    with pytest.raises(ValueError, match=r"card.json: card: input should be a dictionary"):
+    with pytest.raises(ValueError, match=r"card.json: record: input should be a dictionary"):
         Card.load(tmp_path / "card.json")
 
 
