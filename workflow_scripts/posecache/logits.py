@@ -60,10 +60,10 @@ def cache(
     session = Session(model / MODEL_FILE, card, batch=batch, device=device, threads=threads)
     writer = Writer(folder, _layout(card, store, dtype, chunk_rows, shard_rows), identity)
     seconds, started = Seconds(), time.perf_counter()
-    todo = writer.missing
-    rows = sum(stop - start for start, stop in map(writer.layout.span, todo))
+    missing = writer.missing
+    rows = sum(stop - start for start, stop in map(writer.layout.span, missing))
     with tqdm(total=rows, unit="sample", mininterval=5) as bar:
-        for shard in todo:
+        for shard in missing:
             start, stop = writer.layout.span(shard)
             columns = _run(session, store, start, stop, flip, dtype, threads, seconds, bar)
             before = time.perf_counter()
