@@ -101,11 +101,13 @@ def _oks(
     indices = [whole.keypoints.index(name) for name in skeleton.keypoints]
     record = restrict(files.read_json(samples.annotation_file), indices)
     image_ids, box_scores = samples.column("image_id").tolist(), samples.column("box_score")
+    boxes = samples.column("box").tolist()
     predictions = [
         {
             "image_id": image_ids[row],
             "keypoints": keypoints[row],
             "keypoint_scores": scores[row],
+            "bbox": boxes[row],
             "bbox_score": box_scores[row],
             "area": areas[row],
         }

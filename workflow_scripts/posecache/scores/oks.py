@@ -34,10 +34,12 @@ def coco_ap(
     """AP, AP50, AP75, APM, APL, AR, AR50, AR75, ARM and ARL, in 0-100.
 
     `annotations` is a COCO keypoint JSON's path or content. Each prediction has `image_id`,
-    `keypoints` (K, 2) image px, `keypoint_scores` (K,), `bbox_score` and `area` (px^2, of the
-    padded box, for NMS). With `rescore` a person's score is its box score times the mean of its
-    keypoint scores above 0.2; persons of an image whose OKS exceeds `nms` are merged, None keeps
-    all. Raises ValueError for a prediction of another number of keypoints or of an unknown image.
+    `keypoints` (K, 2) image px, `keypoint_scores` (K,), `bbox_score`, `area` (px^2, of the padded
+    box, for NMS) and, where it is known, `bbox` (xywh image px): its size, else the keypoints'
+    extent, decides whether an unmatched person is medium or large. With `rescore` a person's score
+    is its box score times the mean of its keypoint scores above 0.2; persons of an image whose OKS
+    exceeds `nms` are merged, None keeps all. Raises ValueError for a prediction of another number
+    of keypoints or of an unknown image.
     """
     skeleton = skeletons.load(skeleton) if isinstance(skeleton, str) else skeleton
     record = annotations if isinstance(annotations, Mapping) else files.read_json(Path(annotations))
@@ -79,6 +81,7 @@ def _person(prediction: Record, rescore: bool) -> dict[str, Any]:
         "scores": scores,
         "score": score,
         "area": float(prediction["area"]),
+        "bbox": prediction.get("bbox"),
     }
 
 
@@ -109,12 +112,13 @@ def _oks(best: dict[str, Any], other: dict[str, Any], sigmas: np.ndarray) -> flo
 def _result(person: dict[str, Any]) -> dict[str, Any]:
     """A person as pycocotools reads it."""
     triples = np.concatenate([person["keypoints"], person["scores"][:, None]], axis=1)
-    return {
+    result = {
         "image_id": person["image_id"],
         "category_id": 1,
         "keypoints": triples.ravel().tolist(),
         "score": person["score"],
     }
+    return result if person["bbox"] is None else result | {"bbox": list(person["bbox"])}
 
 
 def _evaluate(record: Record, results: list[dict[str, Any]], skeleton: Skeleton) -> list[float]:
