@@ -58,7 +58,7 @@ def test_logits_of_other_samples_are_refused(tmp_path: Path) -> None:
     record = tiny.coco_record()
     record["annotations"][0]["bbox"][0] += 1
     path = tiny.write_coco(tmp_path / "other", record)
-    annotations = tiny.datasets.read("coco", path, path.parent, "coco17")
+    annotations = tiny.annotations(path)
     samples.prepare(annotations, tmp_path / "others")
     with pytest.raises(ValueError, match=r"made from samples .*others is .*: cache the logits"):
         logits.open(folder, samples=samples.open(tmp_path / "others"))

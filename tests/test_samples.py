@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import tiny
-from posecache import crops, datasets, geometry, samples
+from posecache import crops, geometry, samples
 
 
 def test_columns_are_the_annotations(tmp_path: Path) -> None:
     folder = tiny.sample_folder(tmp_path)
     store = samples.open(folder)
-    read = datasets.read("coco", store.annotation_file, tmp_path / "data", "coco17")
+    read = tiny.annotations(store.annotation_file)
     assert store.n == 10
     for name in samples.COLUMNS:
         np.testing.assert_array_equal(store.column(name), getattr(read, name))
@@ -46,7 +46,7 @@ def test_a_set_without_crops_says_so(tmp_path: Path) -> None:
 def test_a_missing_image_is_named_and_nothing_is_sealed(tmp_path: Path, with_crops: bool) -> None:
     path = tiny.write_coco(tmp_path / "data")
     (tmp_path / "data" / "4.jpg").unlink()
-    annotations = datasets.read("coco", path, path.parent, "coco17")
+    annotations = tiny.annotations(path)
     recipe = samples.CropRecipe(size=32) if with_crops else None
     with pytest.raises(ValueError, match=r"annotations.json: row 6, person 106: .*4.jpg: no such"):
         samples.prepare(annotations, tmp_path / "s", recipe=recipe, chunk_rows=2, shard_rows=4)
@@ -58,7 +58,7 @@ def test_a_truncated_image_is_named(tmp_path: Path) -> None:
     path = tiny.write_coco(tmp_path / "data")
     image = tmp_path / "data" / "2.jpg"
     image.write_bytes(image.read_bytes()[:-50])
-    annotations = datasets.read("coco", path, path.parent, "coco17")
+    annotations = tiny.annotations(path)
     with pytest.raises(ValueError, match=r"row 2, person 102: .*2.jpg: truncated image"):
         samples.prepare(annotations, tmp_path / "s", recipe=samples.CropRecipe(size=32))
 
@@ -70,7 +70,7 @@ def test_after_the_image_is_mended_the_finished_shards_stand(tmp_path: Path) -> 
     image.unlink()
     with pytest.raises(ValueError, match="no such image"):
         tiny.samples.prepare(
-            datasets.read("coco", path, path.parent, "coco17"),
+            tiny.annotations(path),
             tmp_path / "samples",
             recipe=samples.CropRecipe(size=32, context=1.5, quality=95),
             chunk_rows=2,
@@ -80,7 +80,7 @@ def test_after_the_image_is_mended_the_finished_shards_stand(tmp_path: Path) -> 
     written = first.stat().st_mtime_ns
     image.write_bytes(content)
     samples.prepare(
-        datasets.read("coco", path, path.parent, "coco17"),
+        tiny.annotations(path),
         tmp_path / "samples",
         recipe=samples.CropRecipe(size=32, context=1.5, quality=95),
         chunk_rows=2,

@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from posecache import datasets, files, samples, skeletons
+from posecache.datasets import Source
 from posecache.models.card import CARD_FILE, IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
 
 SIZE = (16, 32)  # input (width, height) px
@@ -112,11 +113,24 @@ def write_coco(folder: Path, record: dict[str, Any] | None = None) -> Path:
     return path
 
 
+def annotations(
+    path: Path,
+    images: Path | None = None,
+    skeleton: str = "coco17",
+    format: str = "coco",
+    **options: Any,
+) -> datasets.Annotations:
+    """The people of an annotation file, whose pictures lie beside it unless `images` says where."""
+    root = images or path.parent
+    return datasets.read(
+        Source(format=format, annotations=path, image_root=root, skeleton=skeleton, **options)
+    )
+
+
 def sample_folder(folder: Path, *, crops: bool = False, **options: Any) -> Path:
     """A sealed sample store of ten persons in five pictures."""
     path = write_coco(folder / "data")
     recipe = samples.CropRecipe(size=32, context=1.5, quality=95) if crops else None
     options = {"chunk_rows": 2, "shard_rows": 4} | options
-    annotations = datasets.read("coco", path, path.parent, "coco17")
-    samples.prepare(annotations, folder / "samples", recipe=recipe, **options)
+    samples.prepare(annotations(path), folder / "samples", recipe=recipe, **options)
     return folder / "samples"

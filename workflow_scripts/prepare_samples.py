@@ -17,6 +17,8 @@ def main() -> None:
     parser.add_argument("--annotations", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument("--skeleton", required=True)
+    parser.add_argument("--boxes", type=Path, help="a detector's results, instead of annotated boxes")
+    parser.add_argument("--head-boxes", type=Path, help="mpii_gt_val.mat, for the MPII JSON")
     parser.add_argument("--images-list", type=Path, help="text file: the images to keep")
     parser.add_argument("--crop-size", type=int, help="px; without it no crops are stored")
     parser.add_argument("--crop-context", type=float, default=1.5)
@@ -33,15 +35,20 @@ def main() -> None:
             context=arguments.crop_context,
             quality=arguments.crop_quality,
         )
-    annotations = datasets.read(
-        arguments.format,
-        arguments.annotations,
-        arguments.images,
-        arguments.skeleton,
-        arguments.images_list,
+    wanted = None
+    if arguments.images_list is not None:
+        wanted = frozenset(arguments.images_list.read_text().split("\n")) - {""}
+    source = datasets.Source(
+        format=arguments.format,
+        annotations=arguments.annotations,
+        image_root=arguments.images,
+        skeleton=arguments.skeleton,
+        wanted=wanted,
+        boxes=arguments.boxes,
+        head_boxes=arguments.head_boxes,
     )
     samples.prepare(
-        annotations,
+        datasets.read(source),
         arguments.out,
         recipe=recipe,
         chunk_rows=arguments.chunk_rows,

@@ -14,7 +14,7 @@ def read(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> datasets.A
     record = tiny.coco_record()
     change(record)
     (tmp_path / "a.json").write_text(json.dumps(record))
-    return datasets.read("coco", tmp_path / "a.json", tmp_path, "coco17")
+    return tiny.annotations(tmp_path / "a.json")
 
 
 def test_rows_are_by_image_and_unlabelled_keypoints_are_nan(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_boxes_are_clipped_to_the_image(tmp_path: Path) -> None:
     def change(record: dict[str, Any]) -> None:
         record["annotations"][0]["bbox"] = [-4, 40, 20, 16]
 
-    assert read(tmp_path, change).box[0].tolist() == [0, 40, 16, 8]
+    assert read(tmp_path, change).box[0].tolist() == [0, 40, 16, 7]  # MMPose's last px is 47
 
 
 def test_who_is_left_out_is_counted(tmp_path: Path) -> None:
@@ -54,6 +54,7 @@ def test_who_is_left_out_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
+        ("keypoints", ["a"] * 51, r"not a whole JSON file of numbers"),
         ("bbox", [3, 4, 0, 5], r"annotation 103: box \[3, 4, 0, 5\] has no area"),
         ("bbox", [3, 4, 5], r"annotation 103: box \[3, 4, 5\] has no area"),
         ("keypoints", [1, 2, 2] * 16, r"annotation 103: 48 numbers .* expected 17 times 3"),
@@ -71,6 +72,34 @@ def test_a_wrong_annotation_is_named(
         read(tmp_path, change)
 
 
+def test_people_without_keypoints_may_lack_a_box_and_crowds_may_have_either(
+    tmp_path: Path,
+) -> None:
+    def change(record: dict[str, Any]) -> None:
+        people = record["annotations"]
+        del people[0]["keypoints"]
+        people[1] |= {"keypoints": [0] * 51, "num_keypoints": 0, "bbox": [0, 0, 0, 0]}
+        people[2] |= {"iscrowd": 1, "segmentation": {"counts": [3], "size": [1, 3]}}
+
+    found = read(tmp_path, change)
+    assert found.dropped["without labelled keypoints"] == 2
+    assert found.dropped["crowd"] == 1
+    record = datasets.truth(found.source)
+    assert [len(record[key]) for key in ("images", "annotations")] == [5, 9]
+    assert not any("segmentation" in annotation for annotation in record["annotations"])
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("images", "file_name"), ("annotations", "image_id"), ("images", "width")]
+)
+def test_a_missing_key_is_named(tmp_path: Path, key: str, name: str) -> None:
+    def change(record: dict[str, Any]) -> None:
+        del record[key][1][name]
+
+    with pytest.raises(ValueError, match=rf"a\.json: {key.rstrip('s')}.* has no .*{name}"):
+        read(tmp_path, change)
+
+
 def test_a_file_with_nobody_is_an_error(tmp_path: Path) -> None:
     def empty(record: dict[str, Any]) -> None:
         record["annotations"].clear()
@@ -79,25 +108,36 @@ def test_a_file_with_nobody_is_an_error(tmp_path: Path) -> None:
         read(tmp_path, empty)
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(ValueError, match=r"a\.json: no COCO file, expected the keys"):
-        datasets.read("coco", tmp_path / "a.json", tmp_path, "coco17")
+        tiny.annotations(tmp_path / "a.json")
 
 
-def test_an_images_list_selects(tmp_path: Path) -> None:
+def test_wanted_images_are_selected(tmp_path: Path) -> None:
     path = tiny.write_coco(tmp_path)
-    (tmp_path / "list.txt").write_text("2.jpg\n5.jpg\n")
-    found = datasets.read("coco", path, tmp_path, "coco17", tmp_path / "list.txt")
+    found = tiny.annotations(path, wanted=frozenset({"2.jpg", "5.jpg"}))
     assert found.image_id.tolist() == [2, 2, 5, 5]
     assert found.image_paths == ["2.jpg", "5.jpg"]
 
 
 def test_an_unknown_format_lists_the_known(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="unknown format 'voc', expected one of coco, mpii, halpe"):
-        datasets.read("voc", tmp_path, tmp_path, "coco17")
+    with pytest.raises(ValueError, match="unknown format 'voc', expected one of coco, crowdpose"):
+        tiny.annotations(tmp_path, format="voc")
 
 
 def test_real_people(shared: Path) -> None:
     folder = shared / "data" / "coco"
-    found = datasets.read("coco", folder / "test_coco.json", folder, "coco17")
+    found = tiny.annotations(folder / "test_coco.json")
     assert found.dropped["without labelled keypoints"] == 2
     assert found.box[0] == pytest.approx([280.79, 44.73, 218.7, 346.68])
     assert found.keypoints[0, 0].tolist() == [367, 81]
+
+
+def test_a_detectors_boxes_replace_the_annotated_ones(shared: Path) -> None:
+    folder = shared / "data" / "coco"
+    boxes = folder / "test_coco_det_AP_H_56.json"
+    found = tiny.annotations(folder / "test_coco.json", boxes=boxes)
+    rows = [row for row in json.loads(boxes.read_text()) if row["category_id"] == 1]
+    assert len(found.box) == len(rows) == 118
+    number = found.instance_id.tolist().index(0)
+    assert found.box[number] == pytest.approx(rows[0]["bbox"])
+    assert found.box_score[number] == pytest.approx(rows[0]["score"])
+    assert np.isnan(found.keypoints).all()

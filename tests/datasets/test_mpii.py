@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+import tiny
 from posecache import datasets
 from posecache.datasets.synthetic_files import _structs as structs
 
@@ -38,7 +39,7 @@ def release(path: Path, *images: list[dict[str, Any]], train: list[int] | None =
 
 
 def read(path: Path) -> datasets.Annotations:
-    return datasets.read("mpii", path, path.parent, "mpii16")
+    return tiny.annotations(path, skeleton="mpii16", format="mpii")
 
 
 def test_places_become_zero_based_and_the_box_is_mmposes(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from posecache import datasets, skeletons
+import tiny
+from posecache import skeletons
 from posecache.datasets import synthetic_files
 from posecache.datasets.figure import NAMES
 from posecache.datasets.synthetic import pictures
@@ -33,7 +34,7 @@ def test_another_seed_gives_other_people() -> None:
 )
 def test_the_readers_read_what_was_drawn(tmp_path: Path, dataset: str, skeleton: str) -> None:
     path = write(tmp_path, dataset=dataset, split="val", images=12, seed=3)
-    found = datasets.read(dataset, path, tmp_path / "val", skeleton)
+    found = tiny.annotations(path, tmp_path / "val", skeleton, dataset)
     drawn = list(pictures(dataset, 12, 3))
     people = [label for p in drawn for label in p.labels if label.area and label.visibility.any()]
     order = [NAMES.index(name) for name in skeletons.load(skeleton).keypoints]

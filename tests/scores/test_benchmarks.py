@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ from posecache.scores.benchmarks import Benchmark, evaluate, restrict
 from posecache.store import Column, Layout, Writer
 
 SIZE = (96, 128)
+UNION, HALPE = "coco17+mpii16", "halpe26+mpii16"
 
 
 def perfect(folder: Path, store: SampleStore, skeleton: str, shift: float = 0.0) -> Path:
     """A logit store whose keypoints are the samples' own, moved `shift` image px to the right."""
     known = skeletons.load(skeleton)
-    mine, theirs = known.indices_in(skeletons.load("coco17"))
+    mine, theirs = known.indices_in(skeletons.load(store.skeleton))
     matrix = geometry.box_matrices(store.column("box"), SIZE)
     truth = store.column("keypoints")[:, theirs].astype(float) + np.array([shift, 0])
     points = np.full((store.n, known.num_keypoints, 2), 10.0)
@@ -71,11 +73,44 @@ def test_keypoints_that_the_model_lacks_are_misses_unless_left_out(
     assert all17 < evaluate(twelve, opened, store)["metrics"]["AP"] == pytest.approx(100)
 
 
+def test_images_that_are_left_out_are_no_misses(tmp_path: Path) -> None:
+    path = tiny.write_coco(tmp_path)
+    kept = tiny.annotations(path, wanted=frozenset({"1.jpg", "4.jpg"}))
+    samples.prepare(kept, tmp_path / "samples")
+    store = samples.open(tmp_path / "samples")
+    opened = logits.open(perfect(tmp_path / "l", store, "coco17"), samples=store)
+    oks = evaluate(Benchmark(name="coco", metric="oks"), opened, store)
+    assert oks["metrics"]["AP"] == pytest.approx(100)
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(ValueError, match=r"annotations.json: is not the file any more"):
+        evaluate(Benchmark(name="coco", metric="oks"), opened, store)
+
+
+def test_halpe_is_scored_on_the_21_with_its_own_sigmas_and_the_thoraxs(tmp_path: Path) -> None:
+    path = tiny.write_coco(tmp_path)
+    record = json.loads(path.read_text())
+    for annotation in record["annotations"]:
+        x, y, width, height = annotation["bbox"]
+        annotation["keypoints"] += [x + width / 2, y + height / 2, 2] * 119
+    path.write_text(json.dumps(record))
+    samples.prepare(tiny.annotations(path, None, HALPE, "halpe"), tmp_path / "samples")
+    store = samples.open(tmp_path / "samples")
+    opened = logits.open(perfect(tmp_path / "l", store, UNION), samples=store)
+    benchmark = Benchmark(name="halpe-union21", metric="oks", shared_with=UNION)
+    score = evaluate(benchmark, opened, store)
+    assert score["metrics"]["AP"] == pytest.approx(100)
+    protocol = score["protocol"]
+    assert sorted(protocol["keypoints"]) == sorted(skeletons.load(UNION).keypoints)
+    sigmas = dict(zip(protocol["keypoints"], protocol["sigmas"], strict=True))
+    assert (sigmas["pelvis"], sigmas["thorax"]) == (0.066, 0.026)  # Halpe's, MPII's
+
+
 def test_restrict_keeps_the_named_keypoints_and_counts_them_again() -> None:
     record = tiny.coco_record(images=1, people=1)
-    record["annotations"][0]["keypoints"][3 * 5 + 2] = 0
-    part = restrict(record, [5, 0])
     points = record["annotations"][0]["keypoints"]
+    points[3 * 5 + 2] = 0
+    record["annotations"][0]["keypoints"] = np.reshape(points, (17, 3))
+    part = restrict(record, [5, 0])
     assert part["annotations"][0]["keypoints"] == points[15:18] + points[:3]
     assert part["annotations"][0]["num_keypoints"] == 1
     assert record["annotations"][0]["num_keypoints"] == 17
@@ -85,7 +120,7 @@ def test_pckh_without_head_sizes_names_the_person(tmp_path: Path) -> None:
     record = tiny.coco_record()
     del record["annotations"][2]["head_box"]
     path = tiny.write_coco(tmp_path, record)
-    annotations = tiny.datasets.read("coco", path, tmp_path, "coco17")
+    annotations = tiny.annotations(path)
     samples.prepare(annotations, tmp_path / "samples")
     store = samples.open(tmp_path / "samples")
     opened = logits.open(perfect(tmp_path / "l", store, "coco17"), samples=store)

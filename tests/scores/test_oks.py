@@ -109,6 +109,18 @@ def test_nms_merges_the_same_person() -> None:
     assert both["AP"] < 90
 
 
+def test_crowded_images_are_told_apart_by_their_index() -> None:
+    record = truth(SOMEBODY)
+    second = [a | {"id": 2, "image_id": 8} for a in record["annotations"]]
+    record["annotations"] += second
+    record["images"] = [{"id": 7, "crowdIndex": 0.19}, {"id": 8, "crowdIndex": 0.2}]
+    found = coco_ap(record, [prediction(SOMEBODY)], "coco17")
+    assert found["AP_easy"] == pytest.approx(100)
+    assert found["AP_medium"] == 0
+    assert found["AP_hard"] == -1  # no such image
+    assert found["AP"] == pytest.approx(100 * 51 / 101)  # recall 0 ... 0.5 of 101 places
+
+
 def test_arguments_stay_as_they_were() -> None:
     record, people = truth(SOMEBODY), [prediction(SOMEBODY)]
     before = copy.deepcopy(record)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from posecache import skeletons
@@ -33,7 +35,7 @@ def test_halpe_aligns_with_twenty_of_the_union() -> None:
     assert set(range(21)) - set(mine.tolist()) == {union.keypoints.index("thorax")}
 
 
-@pytest.mark.parametrize("name", ["coco17", "mpii16", "halpe26", "coco17+mpii16"])
+@pytest.mark.parametrize("name", ["coco17", "mpii16", "halpe26", "crowdpose14", "coco17+mpii16"])
 def test_flip_pairs_join_left_and_right_of_one_joint(name: str) -> None:
     skeleton = skeletons.load(name)
     sided = [k for k in skeleton.keypoints if k.startswith(("left_", "right_"))]
@@ -52,7 +54,7 @@ def test_sigma_of_a_shared_keypoint_is_the_first_skeletons() -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ValueError, match=r"unknown skeleton 'coco18'.* coco17, halpe26, mpii16"):
+    with pytest.raises(ValueError, match=r"unknown skeleton 'coco18'.* coco17, crowdpose14"):
         skeletons.load("coco18")
 
 
@@ -62,9 +64,26 @@ def test_an_unknown_name_lists_the_known() -> None:
         ({"sigmas": [0.1, 0.1, 0.1]}, "3 sigmas for 2 keypoints"),
         ({"keypoints": ["a", "a"]}, "keypoint 'a' is named twice"),
         ({"links": [["a", "c"]]}, "links name 'c'"),
+        ({"lower": ["c"]}, "lower name 'c'"),
+        ({"sigma": []}, "expected the keys"),
     ],
 )
 def test_a_wrong_file_is_named(change: dict[str, object], message: str) -> None:
-    record = {"name": "x", "keypoints": ["a", "b"], "sigmas": [0.1, 0.1], "links": [["a", "b"]]}
+    record = {"keypoints": ["a", "b"], "sigmas": [0.1, 0.1], "links": [["a", "b"]]}
     with pytest.raises(ValueError, match=f"x.yaml: {message}"):
-        skeletons.parse(record | change, "x.yaml")
+        skeletons.parse(record | change, "x", "x.yaml")
+
+
+def test_a_skeleton_of_your_own_joins_the_union(tmp_path: Path) -> None:
+    path = tmp_path / "dog.yaml"
+    path.write_text("keypoints: [nose, tail]\nsigmas: [0.5, 0.5]\nlinks: [[nose, tail]]\n")
+    union = skeletons.load(f"coco17+{path}")
+    assert union.keypoints == (*skeletons.load("coco17").keypoints, "tail")
+    assert union.sigmas[0] == 0.026  # the first one's
+    assert skeletons.files_of(union.name) == [str(path)]
+    assert skeletons.load(union.name) == union
+
+
+def test_the_lower_body_is_mmposes() -> None:
+    union = skeletons.load("coco17+mpii16")
+    assert union.lower == (11, 12, 13, 14, 15, 16, 17)

@@ -98,7 +98,7 @@ def test_a_set_without_crops_is_refused_when_it_is_read(tmp_path: Path) -> None:
 
 def test_sets_with_crops_of_unlike_sizes_are_named(sets: list[TrainingSet], tmp_path: Path) -> None:
     path = tiny.write_coco(tmp_path)
-    annotations = tiny.datasets.read("coco", path, tmp_path, "coco17")
+    annotations = tiny.annotations(path)
     samples.prepare(annotations, tmp_path / "s", recipe=samples.CropRecipe(size=48))
     other = TrainingSet(samples=samples.open(tmp_path / "s"), logits={})
     with pytest.raises(ValueError, match=r"crops of unlike sizes.*32.*48"):

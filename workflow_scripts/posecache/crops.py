@@ -72,6 +72,11 @@ def crop_rows(
     return crops
 
 
+def ranges(start: int, stop: int, size: int) -> Iterator[range]:
+    """Consecutive ranges of at most `size` rows."""
+    return (range(a, min(a + size, stop)) for a in range(start, stop, size))
+
+
 def ahead(
     function: Callable[[Item], Result], items: Iterable[Item], *, threads: int
 ) -> Iterator[Result]:

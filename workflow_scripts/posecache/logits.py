@@ -157,7 +157,7 @@ def _run(
         )
 
     parts: list[tuple[np.ndarray, np.ndarray]] = []
-    ranges = list(store.batches(start, stop, session.batch))
+    ranges = list(crops.ranges(start, stop, session.batch))
     before = time.perf_counter()
     for rows, images in zip(ranges, crops.ahead(cut, ranges, threads=threads), strict=True):
         seconds.waiting += time.perf_counter() - before

@@ -1,16 +1,16 @@
 """The sample store: one person instance a row. Shapes: N persons, K keypoints, S crop px."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from posecache import crops, files, geometry
-from posecache.datasets.records import Annotations
+from posecache import crops, datasets, files, geometry
+from posecache.datasets.records import GROUND_TRUTH, Annotations, Source
 from posecache.store import Column, Layout, Store, Writer
 
 KIND = "samples"
@@ -60,11 +60,13 @@ def prepare(
         chunk_rows=chunk_rows,
         shard_rows=shard_rows,
     )
+    source = annotations.source
     identity = {
-        "annotations": files.sha256(annotations.source),
-        "skeleton": annotations.skeleton,
+        "annotation_format": source.format,
+        "files": [files.sha256(path) for path in source.files],
+        "skeleton": source.skeleton,
         "image_paths": files.fingerprint(annotations.image_paths),
-        "image_root": str(annotations.image_root),
+        "image_root": str(source.image_root),
         "crops": None if recipe is None else asdict(recipe),
     }
     writer = Writer(folder, layout, identity)
@@ -83,12 +85,22 @@ def prepare(
             writer.write(shard, values, ragged)
             bar.update(stop - start)
     writer.seal(
-        skeleton=annotations.skeleton,
-        annotations=str(annotations.source),
-        image_root=str(annotations.image_root),
+        annotation_format=source.format,
+        skeleton=source.skeleton,
+        annotations=str(source.annotations),
+        boxes=_box_origin(source),
+        image_root=str(source.image_root),
         image_paths=annotations.image_paths,
         dropped=dict(annotations.dropped),
+        mended=dict(annotations.mended),
     )
+
+
+def _box_origin(source: Source) -> str:
+    """`gt`, or the detector's file and its digest: what a table must not mix."""
+    if source.boxes is None:
+        return GROUND_TRUTH
+    return f"{source.boxes.name} (sha256 {files.sha256(source.boxes)[:12]})"
 
 
 def _check_boxes(annotations: Annotations) -> None:
@@ -102,11 +114,12 @@ def _check_boxes(annotations: Annotations) -> None:
 
 
 def _place(annotations: Annotations, row: int) -> str:
-    return f"{annotations.source}: row {row}, person {annotations.instance_id[row]}"
+    file = annotations.source.boxes or annotations.source.annotations
+    return f"{file}: row {row}, person {annotations.instance_id[row]}"
 
 
 def _path(annotations: Annotations, row: int) -> Path:
-    return annotations.image_root / annotations.image_paths[annotations.image_index[row]]
+    return annotations.source.image_root / annotations.image_paths[annotations.image_index[row]]
 
 
 def _check_images(annotations: Annotations, start: int, stop: int) -> None:
@@ -139,7 +152,7 @@ def _crops(
         images = crops.crop_rows(paths, part, size, places)
         return [_jpeg(image, recipe.quality) for image in images]
 
-    batches = (range(a, min(a + chunk_rows, stop)) for a in range(start, stop, chunk_rows))
+    batches = crops.ranges(start, stop, chunk_rows)
     jpegs = [jpeg for batch in crops.ahead(encode, batches, threads=threads) for jpeg in batch]
     return matrices, jpegs
 
@@ -160,6 +173,7 @@ class SampleStore(Store):
         super().__init__(folder, KIND)
         self.skeleton: str = self.manifest["skeleton"]
         self.annotation_file = Path(self.manifest["annotations"])
+        self.boxes: str = self.manifest["boxes"]
         crops = self.identity["crops"]
         self.crop_size: int | None = None if crops is None else crops["size"]  # px
         self._columns: dict[str, np.ndarray] = {}
@@ -169,6 +183,21 @@ class SampleStore(Store):
         if name not in self._columns:
             self._columns[name] = self.rows(name, 0, self.n)
         return self._columns[name]
+
+    def truth(self) -> dict[str, Any]:
+        """The COCO record of this store's images; ValueError if the file is another one now."""
+        if files.sha256(self.annotation_file) != self.identity["files"][0]:
+            raise ValueError(
+                f"{self.annotation_file}: is not the file any more that {self.folder} was made of"
+            )
+        source = Source(
+            format=self.manifest["annotation_format"],
+            annotations=self.annotation_file,
+            image_root=Path(self.manifest["image_root"]),
+            skeleton=self.skeleton,
+            wanted=frozenset(self.manifest["image_paths"]),
+        )
+        return datasets.truth(source)
 
     def image_path(self, row: int) -> Path:
         """The image file of a row."""
@@ -185,10 +214,6 @@ class SampleStore(Store):
         if self.crop_size is None:
             raise ValueError(f"{self.folder}: stores no crops to train from")
         return np.stack([crops.decode(data) for data in self.ragged(JPEG, start, stop)])
-
-    def batches(self, start: int, stop: int, size: int) -> Iterator[range]:
-        """Consecutive ranges of at most `size` rows."""
-        return (range(a, min(a + size, stop)) for a in range(start, stop, size))
 
 
 def open(folder: Path) -> SampleStore:

@@ -1,119 +1,172 @@
-"""COCO keypoint JSON.
+"""COCO keypoint JSON, and what the formats derived from it (CrowdPose, Halpe) share.
 
 Source of who counts: MMPose datasets/datasets/base/base_coco_style_dataset.py.
 """
 
-from collections.abc import Iterable
-from pathlib import Path
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from posecache import files, skeletons
-from posecache.datasets.records import Annotations, head_size
+from posecache import skeletons
+from posecache.datasets.records import BOX_SHARE, Annotations, Source, head_size
 
 Record = dict[str, Any]
+NEEDED = {"images": ("id", "file_name"), "annotations": ("id", "image_id")}
 
 
-def read(path: Path, image_root: Path, skeleton: str, wanted: set[str] | None) -> Annotations:
+@dataclass
+class Content:
+    """A file's wanted images by id and their annotations; keypoints are arrays (K, 3)."""
+
+    images: dict[int, Record]
+    annotations: list[Record]
+    dropped: dict[str, int] = field(default_factory=dict)
+    mended: dict[str, int] = field(default_factory=dict)
+
+
+def read(source: Source) -> Annotations:
     """People with a box and a labelled keypoint; crowds are left out."""
-    images, annotations = load(path, wanted)
-    return build(path, image_root, skeleton, images, annotations)
+    return build(source, load(source))
 
 
-def load(path: Path, wanted: set[str] | None) -> tuple[dict[int, Record], list[Record]]:
-    """Images by id, and the annotations of those that are `wanted`; the ids are checked."""
-    record = files.read_json(path)
-    if not isinstance(record, dict) or not {"images", "annotations"} <= record.keys():
-        raise ValueError(f"{path}: no COCO file, expected the keys `images` and `annotations`")
+def load(source: Source) -> Content:
+    """The wanted images and their annotations; ids and the number of keypoints are checked."""
+    path = source.annotations
+    record = _parse(source)
+    for key, needed in NEEDED.items():
+        _check_keys(source, key, record[key], needed)
     images = {image["id"]: image for image in record["images"]}
-    ids = [annotation["id"] for annotation in record["annotations"]]
-    if len(set(ids)) < len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
-        raise ValueError(f"{path}: annotation id {twice} occurs twice")
+    seen: set[int] = set()
     for annotation in record["annotations"]:
+        number = annotation["id"]
+        if number in seen:
+            raise ValueError(f"{path}: annotation id {number} occurs twice")
+        seen.add(number)
         if annotation["image_id"] not in images:
             raise ValueError(
-                f"{path}: annotation {annotation['id']} is of image {annotation['image_id']}, "
+                f"{path}: annotation {number} is of image {annotation['image_id']}, "
                 "which `images` does not list"
             )
-    kept = {
-        i: image for i, image in images.items() if wanted is None or image["file_name"] in wanted
-    }
-    return kept, [a for a in record["annotations"] if a["image_id"] in kept]
+    wanted = source.wanted
+    kept = {i: m for i, m in images.items() if wanted is None or m["file_name"] in wanted}
+    annotations = [a for a in record["annotations"] if a["image_id"] in kept]
+    return Content(kept, annotations)
 
 
-def build(
-    path: Path,
-    image_root: Path,
-    skeleton: str,
-    images: dict[int, Record],
-    annotations: Iterable[Record],
-    dropped: dict[str, int] | None = None,
-) -> Annotations:
-    """Arrays of the usable ones among `annotations`, by image in the file's order of images."""
-    num_keypoints = skeletons.load(skeleton).num_keypoints
-    dropped = {"crowd": 0, "without labelled keypoints": 0, "outside the image"
-               : 0} | (dropped or {})  # fmt: skip
-    index = {image_id: place for place, image_id in enumerate(images)}
+def _parse(source: Source) -> Record:
+    """The file's content without outlines, which are most of it, and with keypoints as arrays."""
+    path = source.annotations
+
+    def slim(record: Record) -> Record:
+        record.pop("segmentation", None)
+        points = record.get("keypoints")
+        if isinstance(points, list) and "image_id" in record:  # a category's are names
+            record["keypoints"] = np.asarray(points, np.float64)
+        return record
+
+    try:
+        record = json.loads(path.read_bytes(), object_hook=slim)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: not a whole JSON file of numbers ({error})") from None
+    if not isinstance(record, dict) or not NEEDED.keys() <= record.keys():
+        raise ValueError(f"{path}: no COCO file, expected the keys `images` and `annotations`")
+    return record
+
+
+def _check_keys(source: Source, key: str, records: Iterable[Record], needed: Iterable[str]) -> None:
+    for number, record in enumerate(records):
+        for name in needed:
+            if name not in record:
+                raise ValueError(f"{source.annotations}: {key}[{number}] has no {name!r}")
+
+
+def reshape(source: Source, content: Content, num_keypoints: int) -> None:
+    """Bring every annotation's keypoints to (K, 3); all zero where it has none."""
+    for annotation in content.annotations:
+        points = annotation.get("keypoints")
+        if points is None or not len(points):
+            annotation["keypoints"] = np.zeros((num_keypoints, 3))
+        elif points.size == 3 * num_keypoints:
+            annotation["keypoints"] = points.reshape(num_keypoints, 3)
+        else:
+            raise ValueError(
+                f"{source.annotations}: annotation {annotation['id']}: {points.size} numbers in "
+                f"`keypoints`, expected {num_keypoints} times 3"
+            )
+
+
+def build(source: Source, content: Content) -> Annotations:
+    """Arrays of the usable people, by image in the file's order of images."""
+    num_keypoints = skeletons.load(source.skeleton).num_keypoints
+    reshape(source, content, num_keypoints)
+    dropped = {"crowd": 0, "without labelled keypoints": 0, "outside the image": 0}
+    index = {image_id: place for place, image_id in enumerate(content.images)}
     usable, boxes = [], []
-    for annotation in sorted(annotations, key=lambda a: index[a["image_id"]]):
-        _check(path, annotation, num_keypoints)
-        reason, box = _judge(annotation, images[annotation["image_id"]])
+    for annotation in sorted(content.annotations, key=lambda a: index[a["image_id"]]):
+        reason, box = _judge(source, annotation, content.images[annotation["image_id"]])
         if reason:
             dropped[reason] += 1
         else:
             usable.append(annotation)
             boxes.append(box)
     if not usable:
-        raise ValueError(f"{path}: nobody with a labelled keypoint in this file")
-    triples = np.array([a["keypoints"] for a in usable], np.float32).reshape(-1, num_keypoints, 3)
-    visibility = triples[:, :, 2].astype(np.uint8)
-    keypoints = np.where(visibility[:, :, None] > 0, triples[:, :, :2], np.nan)
-    heads = np.array([a.get("head_box", [np.nan] * 4) for a in usable], np.float32)
-    return Annotations(
-        skeleton=skeleton,
-        source=path,
-        image_root=image_root,
-        image_paths=[image["file_name"] for image in images.values()],
-        image_index=np.array([index[a["image_id"]] for a in usable], np.int64),
-        image_id=np.array([a["image_id"] for a in usable], np.int64),
-        instance_id=np.array([a["id"] for a in usable], np.int64),
-        box=np.array(boxes, np.float32),
-        keypoints=keypoints.astype(np.float32),
-        visibility=visibility,
-        area=np.array([a.get("area", b[2] * b[3]) for a, b in zip(usable, boxes, strict=True)],
-                      np.float32),
-        head_size=head_size(heads).astype(np.float32),
-        box_score=np.ones(len(usable), np.float32),
-        dropped=dropped,
-    )  # fmt: skip
+        raise ValueError(f"{source.annotations}: nobody with a labelled keypoint in this file")
+    return _arrays(source, content, usable, np.array(boxes, np.float32), index, dropped)
 
 
-def _check(path: Path, annotation: Record, num_keypoints: int) -> None:
-    """A person's box and keypoints must be of the right form, crowds apart."""
-    if annotation.get("iscrowd"):
-        return
-    place = f"{path}: annotation {annotation['id']}"
-    found = len(annotation.get("keypoints", []))
-    if found != 3 * num_keypoints:
-        raise ValueError(
-            f"{place}: {found} numbers in `keypoints`, expected {num_keypoints} times 3"
-        )
-    box = annotation.get("bbox", [])
-    if len(box) != 4 or not np.isfinite(box).all() or box[2] <= 0 or box[3] <= 0:
-        raise ValueError(f"{place}: box {box} has no area, expected [x, y, width, height]")
-
-
-def _judge(annotation: Record, image: Record) -> tuple[str | None, list[float]]:
+def _judge(source: Source, annotation: Record, image: Record) -> tuple[str | None, list[float]]:
     """Why a person is left out, if so, and its box clipped to the image."""
     if annotation.get("iscrowd"):
         return "crowd", []
-    if not any(annotation["keypoints"][2::3]):
+    if not (annotation["keypoints"][:, 2] > 0).any():
         return "without labelled keypoints", []
-    x, y, width, height = annotation["bbox"]
+    box = annotation.get("bbox", [])
+    if len(box) != 4 or not np.isfinite(box).all() or box[2] <= 0 or box[3] <= 0:
+        raise ValueError(
+            f"{source.annotations}: annotation {annotation['id']}: box {box} has no area, "
+            "expected [x, y, width, height]"
+        )
+    if "width" not in image or "height" not in image:
+        raise ValueError(f"{source.annotations}: image {image['id']} has no width or height")
+    x, y, width, height = box
+    # MMPose clips to the last pixel's centre.
     left, top = max(x, 0.0), max(y, 0.0)
-    right, bottom = min(x + width, image["width"]), min(y + height, image["height"])
+    right, bottom = min(x + width, image["width"] - 1), min(y + height, image["height"] - 1)
     if right <= left or bottom <= top:
         return "outside the image", []
     return None, [left, top, right - left, bottom - top]
+
+
+def _arrays(
+    source: Source,
+    content: Content,
+    people: list[Record],
+    boxes: np.ndarray,
+    index: Mapping[int, int],
+    dropped: dict[str, int],
+) -> Annotations:
+    triples = np.stack([a["keypoints"] for a in people])
+    visibility = triples[:, :, 2].astype(np.uint8)
+    keypoints = np.where(visibility[:, :, None] > 0, triples[:, :, :2], np.nan)
+    heads = np.array([a.get("head_box", [np.nan] * 4) for a in people], np.float32)
+    areas = boxes[:, 2] * boxes[:, 3] * BOX_SHARE
+    return Annotations(
+        source=source,
+        image_paths=[image["file_name"] for image in content.images.values()],
+        image_index=np.array([index[a["image_id"]] for a in people], np.int64),
+        image_id=np.array([a["image_id"] for a in people], np.int64),
+        instance_id=np.array([a["id"] for a in people], np.int64),
+        box=boxes,
+        keypoints=keypoints.astype(np.float32),
+        visibility=visibility,
+        area=np.array([a.get("area", b) for a, b in zip(people, areas, strict=True)], np.float32),
+        head_size=head_size(heads).astype(np.float32),
+        box_score=np.ones(len(people), np.float32),
+        dropped=content.dropped | dropped,
+        mended=content.mended,
+    )

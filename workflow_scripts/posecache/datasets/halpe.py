@@ -1,33 +1,61 @@
 """Halpe full-body JSON: COCO's format with 136 keypoints, of which the first 26 are the body."""
 
-from pathlib import Path
+import numpy as np
 
 from posecache import skeletons
 from posecache.datasets import coco
-from posecache.datasets.records import Annotations
+from posecache.datasets.coco import Content
+from posecache.datasets.records import Annotations, Source
 
 FULL_BODY = 136
+THORAX = "thorax"
 
 
-def read(path: Path, image_root: Path, skeleton: str, wanted: set[str] | None) -> Annotations:
-    """The body keypoints of each person; persons annotated twice are kept once.
+def read(source: Source) -> Annotations:
+    """The keypoints of the source's skeleton that Halpe's body has, and the thorax."""
+    return coco.build(source, load(source))
 
-    The file's `num_keypoints` is often wrong and is not read.
+
+def load(source: Source) -> Content:
+    """The file's content in the source's skeleton; people annotated twice are kept once.
+
+    The thorax, which Halpe lacks, is the midpoint of the shoulders (the paper, section 5), labelled
+    where both are. `num_keypoints`, wrong in parts of the release, is counted anew.
     """
-    images, annotations = coco.load(path, wanted)
-    body = 3 * skeletons.load("halpe26").num_keypoints
-    bodies, seen, twice = [], set(), 0
-    for annotation in annotations:
-        found = len(annotation["keypoints"])
-        if found != 3 * FULL_BODY:
-            raise ValueError(
-                f"{path}: annotation {annotation['id']}: {found} numbers in `keypoints`, "
-                f"expected {FULL_BODY} times 3"
-            )
-        key = (annotation["image_id"], *annotation["keypoints"])
-        if key in seen:
-            twice += 1
+    content = coco.load(source)
+    coco.reshape(source, content, FULL_BODY)
+    places = _places(source.skeleton)
+    seen: set[tuple[int, bytes]] = set()
+    kept, wrong = [], 0
+    for annotation in content.annotations:
+        body = annotation["keypoints"][: skeletons.load("halpe26").num_keypoints]
+        key = (annotation["image_id"], annotation["keypoints"].tobytes())
+        if body[:, 2].any() and key in seen:
             continue
         seen.add(key)
-        bodies.append(annotation | {"keypoints": annotation["keypoints"][:body]})
-    return coco.build(path, image_root, skeleton, images, bodies, {"annotated twice": twice})
+        count = int((body[:, 2] > 0).sum())
+        wrong += annotation.get("num_keypoints", count) != count
+        with_thorax = np.concatenate([body, _thorax(body)])
+        kept.append(annotation | {"keypoints": with_thorax[places], "num_keypoints": count})
+    content.dropped["annotated twice"] = len(content.annotations) - len(kept)
+    content.mended["wrong num_keypoints"] = wrong
+    content.annotations = kept
+    return content
+
+
+def _places(skeleton: str) -> list[int]:
+    """Where Halpe's body with the thorax behind it has each keypoint of a skeleton."""
+    names = [*skeletons.load("halpe26").keypoints, THORAX]
+    wanted = skeletons.load(skeleton).keypoints
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise ValueError(f"skeleton {skeleton}: Halpe labels no {missing[0]}")
+    return [names.index(name) for name in wanted]
+
+
+def _thorax(body: np.ndarray) -> np.ndarray:
+    """The shoulders' midpoint (1, 3) of keypoints (26, 3), unlabelled unless both are labelled."""
+    names = skeletons.load("halpe26").keypoints
+    shoulders = body[[names.index("left_shoulder"), names.index("right_shoulder")]]
+    place, visibility = shoulders[:, :2].mean(0), shoulders[:, 2].min()
+    return np.array([[*place, visibility] if visibility > 0 else [0.0, 0.0, 0.0]])

@@ -1,23 +1,43 @@
-"""What every reader returns: the persons of one annotation file as arrays.
+"""What readers are given and what they return: the persons of one annotation file as arrays.
 
 Shapes: N persons, M images, K keypoints. Rows of one image are adjacent.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+GROUND_TRUTH = "gt"
+# Of the box: a person's area where the file has none. Source: MMPose and xtcocotools.
+BOX_SHARE = 0.53
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The files of one sample set."""
+
+    format: str  # the reader's name
+    annotations: Path
+    image_root: Path
+    skeleton: str
+    wanted: frozenset[str] | None = None  # names of the images to keep; None: all
+    boxes: Path | None = None  # a detector's results, instead of the annotated boxes
+    head_boxes: Path | None = None  # mpii_gt_val.mat, for the common MPII JSON
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that the persons come from."""
+        return [f for f in (self.annotations, self.boxes, self.head_boxes) if f is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Annotations:
     """The usable persons of an annotation file; places are 0-based image px."""
 
-    skeleton: str
-    source: Path  # the annotation file
-    image_root: Path
-    image_paths: list[str]  # (M,) relative to image_root
+    source: Source
+    image_paths: list[str]  # (M,) relative to the source's image_root
     image_index: np.ndarray  # (N,) int64 into image_paths
     image_id: np.ndarray  # (N,) int64, the file's own
     instance_id: np.ndarray  # (N,) int64, the file's own or the person's number in it
@@ -28,6 +48,7 @@ class Annotations:
     head_size: np.ndarray  # (N,) float32 px: 0.6 * head box's diagonal; NaN where unknown
     box_score: np.ndarray  # (N,) float32, 1 for ground truth
     dropped: Mapping[str, int]  # why -> how many persons were left out
+    mended: Mapping[str, int] = field(default_factory=dict)  # what -> how many persons had it
 
     def __post_init__(self) -> None:
         n = len(self.box)

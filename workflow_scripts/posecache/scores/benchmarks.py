@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from posecache import files, geometry, simcc, skeletons
+from posecache import geometry, simcc, skeletons
 from posecache.logits import LogitStore
 from posecache.samples import SampleStore
 from posecache.scores.oks import coco_ap
@@ -42,12 +42,13 @@ def evaluate(benchmark: Benchmark, logits: LogitStore, samples: SampleStore) -> 
         "metric": benchmark.metric,
         "samples": samples.folder.name,
         "n": samples.n,
-        "boxes": "gt" if (samples.column("box_score") == 1).all() else "detected",
+        "boxes": samples.boxes,
         "flip": logits.flip,
         "keypoints": list(skeleton.keypoints),
     }
     if benchmark.metric == "oks":
         protocol |= {"rescore": benchmark.rescore, "nms": benchmark.nms}
+        protocol["sigmas"] = list(skeleton.sigmas)
         metrics = _oks(benchmark, samples, skeleton, keypoints, scores, areas)
     else:
         metrics = _pckh(samples, skeleton, keypoints)
@@ -97,9 +98,7 @@ def _oks(
     areas: np.ndarray,
 ) -> dict[str, float]:
     """COCO AP against the annotation file itself, as crowds and unlabelled people count there."""
-    whole = skeletons.load(samples.skeleton)
-    indices = [whole.keypoints.index(name) for name in skeleton.keypoints]
-    record = restrict(files.read_json(samples.annotation_file), indices)
+    record = restrict(samples.truth(), _places(samples, skeleton))
     image_ids, box_scores = samples.column("image_id").tolist(), samples.column("box_score")
     boxes = samples.column("box").tolist()
     predictions = [
@@ -116,11 +115,20 @@ def _oks(
     return coco_ap(record, predictions, skeleton, benchmark.rescore, benchmark.nms)
 
 
+def _places(samples: SampleStore, skeleton: Skeleton) -> list[int]:
+    """Where the samples' skeleton has each counted keypoint."""
+    whole = skeletons.load(samples.skeleton)
+    return [whole.keypoints.index(name) for name in skeleton.keypoints]
+
+
 def restrict(record: Mapping[str, Any], indices: Sequence[int]) -> dict[str, Any]:
-    """A COCO record whose annotations have only the keypoints at `indices`, recounted."""
+    """A COCO record whose annotations have only the keypoints at `indices`, recounted.
+
+    Keypoints are arrays (K, 3) and become COCO's flat lists.
+    """
     annotations = []
     for annotation in record["annotations"]:
-        triples = np.reshape(annotation["keypoints"], (-1, 3))[list(indices)]
+        triples = annotation["keypoints"][list(indices)]
         count = int((triples[:, 2] > 0).sum())
         annotations.append(
             annotation | {"keypoints": triples.ravel().tolist(), "num_keypoints": count}
@@ -133,8 +141,6 @@ def _pckh(samples: SampleStore, skeleton: Skeleton, keypoints: np.ndarray) -> di
     unknown = np.flatnonzero(~(head_size > 0))
     if len(unknown):
         raise ValueError(f"{samples.place(int(unknown[0]))}: PCKh needs a head box, it has none")
-    whole = skeletons.load(samples.skeleton)
-    indices = [whole.keypoints.index(name) for name in skeleton.keypoints]
-    truth = samples.column("keypoints")[:, indices]
+    truth = samples.column("keypoints")[:, _places(samples, skeleton)]
     labelled = ~np.isnan(truth).any(-1)
     return grouped(keypoints, truth, labelled, head_size, skeleton.keypoints)

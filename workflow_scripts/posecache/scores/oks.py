@@ -19,6 +19,8 @@ from posecache import files, skeletons
 from posecache.skeletons import Skeleton
 
 KEYS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
+# CrowdPose's kinds of images by their crowdIndex, as its evaluation has them (its paper says 0.1).
+CROWD_KINDS = {"AP_easy": (-1.0, 0.2), "AP_medium": (0.2, 0.8), "AP_hard": (0.8, float("inf"))}
 VALID_SCORE = 0.2  # keypoints below it do not count in a person's score
 
 Record = Mapping[str, Any]
@@ -38,7 +40,8 @@ def coco_ap(
     box, for NMS) and, where it is known, `bbox` (xywh image px): its size, else the keypoints'
     extent, decides whether an unmatched person is medium or large. With `rescore` a person's score
     is its box score times the mean of its keypoint scores above 0.2; persons of an image whose OKS
-    exceeds `nms` are merged, None keeps all. Raises ValueError for a prediction of another number
+    exceeds `nms` are merged, None keeps all. Where images have a `crowdIndex` there are AP_easy,
+    AP_medium and AP_hard too. Raises ValueError for a prediction of another number
     of keypoints or of an unknown image.
     """
     skeleton = skeletons.load(skeleton) if isinstance(skeleton, str) else skeleton
@@ -49,8 +52,7 @@ def coco_ap(
         people = _merge(people, np.array(skeleton.sigmas), nms)
     if not people:
         return dict.fromkeys(KEYS, 0.0)
-    results = [_result(person) for person in people]
-    return dict(zip(KEYS, _evaluate(record, results, skeleton), strict=True))
+    return _evaluate(record, [_result(person) for person in people], skeleton)
 
 
 def _check(record: Record, predictions: Sequence[Record], skeleton: Skeleton) -> None:
@@ -121,7 +123,9 @@ def _result(person: dict[str, Any]) -> dict[str, Any]:
     return result if person["bbox"] is None else result | {"bbox": list(person["bbox"])}
 
 
-def _evaluate(record: Record, results: list[dict[str, Any]], skeleton: Skeleton) -> list[float]:
+def _evaluate(
+    record: Record, results: list[dict[str, Any]], skeleton: Skeleton
+) -> dict[str, float]:
     truth = COCO()
     # pycocotools writes into what it is given.
     truth.dataset = copy.deepcopy(dict(record))
@@ -132,4 +136,24 @@ def _evaluate(record: Record, results: list[dict[str, Any]], skeleton: Skeleton)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return (100 * evaluation.stats).tolist()
+        metrics = dict(zip(KEYS, (100 * evaluation.stats).tolist(), strict=True))
+        if all("crowdIndex" in image for image in record["images"]):
+            metrics |= _by_crowding(record, evaluation)
+    return metrics
+
+
+def _by_crowding(record: Record, evaluation: COCOeval) -> dict[str, float]:
+    """AP over the images of each kind; -1 where there is none.
+
+    Source: xtcocotools cocoeval.py, get_type_result.
+    """
+    metrics = {}
+    for name, (low, high) in CROWD_KINDS.items():
+        chosen = [i["id"] for i in record["images"] if low <= i["crowdIndex"] < high]
+        metrics[name] = -1.0
+        if chosen:
+            evaluation.params.imgIds = chosen
+            evaluation.evaluate()
+            evaluation.accumulate()
+            metrics[name] = 100 * float(evaluation.eval["precision"][:, :, :, 0, :].mean())
+    return metrics

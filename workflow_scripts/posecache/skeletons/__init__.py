@@ -1,6 +1,6 @@
 """Skeletons as data: one YAML file each; unions, maps and flip pairs follow from keypoint names."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 import yaml
 
 FOLDER = Path(__file__).parent
+NEEDED = {"keypoints", "sigmas", "links"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,7 @@ class Skeleton:
     flip_pairs: tuple[tuple[int, int], ...]
     sigmas: tuple[float, ...]  # of OKS, relative to the square root of the person's area
     links: tuple[tuple[int, int], ...]
+    lower: tuple[int, ...]  # the lower body, for the half-body augmentation
 
     @property
     def num_keypoints(self) -> int:
@@ -36,28 +38,43 @@ class Skeleton:
 
 @cache
 def load(name: str) -> Skeleton:
-    """The skeleton of this name, or the union that `a+b` names; ValueError if there is none."""
+    """The skeleton of this name or YAML file, or the union `a+b`; ValueError if there is none."""
     if "+" in name:
         return union(name.split("+"))
-    path = FOLDER / f"{name}.yaml"
+    path = Path(name) if _is_file(name) else FOLDER / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
-        raise ValueError(f"unknown skeleton {name!r}, expected one of {known} or a union a+b")
-    return parse(yaml.safe_load(path.read_text()), str(path))
+        raise ValueError(
+            f"unknown skeleton {name!r}, expected one of {known}, a YAML file or a union a+b"
+        )
+    return parse(yaml.safe_load(path.read_text()), name, str(path))
 
 
-def parse(record: dict, source: str) -> Skeleton:
+def files_of(name: str) -> list[str]:
+    """The YAML files of your own that a skeleton's name, perhaps a union, refers to."""
+    return [part for part in name.split("+") if _is_file(part)]
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".yaml")
+
+
+def parse(record: dict, name: str, source: str) -> Skeleton:
     """A skeleton from a file's content; ValueError names `source` and what is wrong in it."""
+    if not isinstance(record, dict) or not NEEDED <= record.keys() <= NEEDED | {"lower"}:
+        raise ValueError(f"{source}: expected the keys keypoints, sigmas, links and perhaps lower")
     keypoints, sigmas = tuple(record["keypoints"]), tuple(record["sigmas"])
     if len(sigmas) != len(keypoints):
         raise ValueError(f"{source}: {len(sigmas)} sigmas for {len(keypoints)} keypoints")
     twice = sorted({name for name in keypoints if keypoints.count(name) > 1})
     if twice:
         raise ValueError(f"{source}: keypoint {twice[0]!r} is named twice")
-    unknown = sorted({name for link in record["links"] for name in link} - set(keypoints))
-    if unknown:
-        raise ValueError(f"{source}: links name {unknown[0]!r}, which is no keypoint")
-    return _assemble(record["name"], keypoints, sigmas, record["links"])
+    lower = record.get("lower", [])
+    for key, named in (("links", {n for link in record["links"] for n in link}), ("lower", lower)):
+        unknown = sorted(set(named) - set(keypoints))
+        if unknown:
+            raise ValueError(f"{source}: {key} name {unknown[0]!r}, which is no keypoint")
+    return _assemble(name, keypoints, sigmas, record["links"], lower)
 
 
 def union(names: Sequence[str]) -> Skeleton:
@@ -77,7 +94,10 @@ def union(names: Sequence[str]) -> Skeleton:
         for a, b in skeleton.links:
             link = [skeleton.keypoints[a], skeleton.keypoints[b]]
             links.setdefault(frozenset(link), link)
-    return _assemble("+".join(parts), tuple(sigmas), tuple(sigmas.values()), list(links.values()))
+    lower = {skeleton.keypoints[index] for skeleton in skeletons for index in skeleton.lower}
+    return _assemble(
+        "+".join(parts), tuple(sigmas), tuple(sigmas.values()), list(links.values()), lower
+    )
 
 
 def shared(a: Skeleton, b: Skeleton) -> tuple[str, ...]:
@@ -91,7 +111,8 @@ def part(skeleton: Skeleton, names: Sequence[str]) -> Skeleton:
     links = [[skeleton.keypoints[a], skeleton.keypoints[b]] for a, b in skeleton.links]
     kept = [link for link in links if set(link) <= set(names)]
     sigmas = tuple(skeleton.sigmas[place[name]] for name in names)
-    return _assemble(f"{skeleton.name}[{len(names)}]", tuple(names), sigmas, kept)
+    lower = {skeleton.keypoints[index] for index in skeleton.lower}
+    return _assemble(f"{skeleton.name}[{len(names)}]", tuple(names), sigmas, kept, lower)
 
 
 def _assemble(
@@ -99,6 +120,7 @@ def _assemble(
     keypoints: tuple[str, ...],
     sigmas: tuple[float, ...],
     links: Sequence[Sequence[str]],
+    lower: Collection[str],
 ) -> Skeleton:
     place = {keypoint: index for index, keypoint in enumerate(keypoints)}
     flip_pairs = tuple(
@@ -113,4 +135,5 @@ def _assemble(
         flip_pairs=flip_pairs,
         sigmas=sigmas,
         links=tuple((place[a], place[b]) for a, b in links),
+        lower=tuple(index for keypoint, index in place.items() if keypoint in lower),
     )

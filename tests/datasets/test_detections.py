@@ -1,0 +1,59 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tiny
+from posecache import datasets
+
+
+def detection(image_id: int, **changes: Any) -> dict[str, Any]:
+    box = [-3.0, 5.0, 20.0, 30.0]
+    return {"image_id": image_id, "category_id": 1, "bbox": box, "score": 0.75} | changes
+
+
+def read(folder: Path, rows: object) -> datasets.Annotations:
+    (folder / "boxes.json").write_text(json.dumps(rows))
+    return tiny.annotations(tiny.write_coco(folder), boxes=folder / "boxes.json")
+
+
+def test_boxes_keep_their_score_and_are_not_clipped(tmp_path: Path) -> None:
+    found = read(tmp_path, [detection(4, score=0.5), detection(1)])
+    assert found.image_id.tolist() == [1, 4]  # by image, as the annotation file has them
+    assert found.instance_id.tolist() == [1, 0]
+    assert found.box[0].tolist() == [-3.0, 5.0, 20.0, 30.0]
+    assert found.box_score.tolist() == [0.75, 0.5]
+    assert np.isnan(found.keypoints).all()
+    assert found.keypoints.shape == (2, 17, 2)
+    assert len(found.image_paths) == 5
+
+
+def test_who_is_left_out_is_counted(tmp_path: Path) -> None:
+    rows = [
+        detection(1),
+        detection(1, category_id=3),
+        detection(77),
+        detection(2, bbox=[1.0, 1.0, 0.0, 5.0]),
+    ]
+    expected = {"not a person": 1, "of an image that is left out": 1, "box without area": 1}
+    assert read(tmp_path, rows).dropped == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"annotations": []}, "no detections, expected a list"),
+        ([{"image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2]}], "detection 0 has no 'score'"),
+        ([], "nobody was detected"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, rows: object, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"boxes\.json: {message}"):
+        read(tmp_path, rows)
+
+
+def test_mpii_has_no_detectors_boxes(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="format mpii: b.json cannot replace its boxes"):
+        tiny.annotations(tmp_path / "a.json", format="mpii", boxes=Path("b.json"))

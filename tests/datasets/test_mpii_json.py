@@ -1,0 +1,132 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+
+import tiny
+from posecache import datasets
+from posecache.datasets.synthetic import pictures
+from posecache.datasets.synthetic_files import write
+
+
+def person(image: str, **changes: Any) -> dict[str, Any]:
+    joints = [[11.0 + i, 21.0] for i in range(16)]
+    record = {"image": image, "center": [101.0, 201.0], "scale": 0.5, "joints": joints}
+    return record | {"joints_vis": [1] * 15 + [0]} | changes
+
+
+def read(folder: Path, records: object, heads: Path | None = None) -> datasets.Annotations:
+    (folder / "m.json").write_text(json.dumps(records))
+    return tiny.annotations(folder / "m.json", skeleton="mpii16", format="mpii", head_boxes=heads)
+
+
+def head_file(path: Path, records: list[dict[str, Any]], **changes: Any) -> Path:
+    """mpii_gt_val.mat of these people; each head box is 30 x 40 px."""
+    corners = np.tile(np.array([[50.0, 60.0], [80.0, 100.0]])[:, :, None], len(records))
+    content = {
+        "headboxes_src": corners,
+        "pos_gt_src": np.array([r["joints"] for r in records]).transpose(1, 2, 0),
+        "jnt_missing": 1 - np.array([r["joints_vis"] for r in records]).T,
+    }
+    scipy.io.savemat(str(path), content | changes)
+    return path
+
+
+def test_places_boxes_and_head_sizes_are_mmposes(tmp_path: Path) -> None:
+    records = [person("b.jpg"), person("a.jpg"), person("b.jpg", center=[31.0, 41.0])]
+    found = read(tmp_path, records, head_file(tmp_path / "h.mat", records))
+    # centre (101, 201 + 15 * 0.5) - 1, side 0.5 * 200
+    assert found.box[0].tolist() == [50.0, 157.5, 100.0, 100.0]
+    assert found.keypoints[0, 0].tolist() == [10.0, 20.0]
+    assert np.isnan(found.keypoints[0, 15]).all()
+    assert found.image_paths == ["b.jpg", "a.jpg"]
+    assert found.instance_id.tolist() == [0, 2, 1]  # people of one image are adjacent
+    assert found.head_size == pytest.approx([30.0] * 3)
+    assert np.isnan(read(tmp_path, records).head_size).all()
+
+
+def test_agrees_with_the_official_release(tmp_path: Path) -> None:
+    """The same rendered people, written as the release and as the common JSON."""
+    path = write(tmp_path, dataset="mpii", split="val", images=6, seed=4)
+    release = tiny.annotations(path, skeleton="mpii16", format="mpii")
+    records, corners = [], []
+    for number, picture in enumerate(pictures("mpii", 6, 4), start=1):
+        for label in picture.labels:
+            if label.area:
+                records.append(_as_common(f"{number:012d}.jpg", label))
+                x, y, width, height = label.head_box
+                corners.append([[x + 1, y + 1], [x + width + 1, y + height + 1]])
+    heads = head_file(
+        tmp_path / "h.mat", records, headboxes_src=np.array(corners).transpose(1, 2, 0)
+    )
+    common = read(tmp_path, records, heads)
+    for name in ("box", "keypoints", "head_size", "area"):
+        np.testing.assert_allclose(getattr(common, name), getattr(release, name), atol=2e-4)
+    assert np.array_equal(common.visibility > 0, release.visibility > 0)
+
+
+def _as_common(image: str, label: Any) -> dict[str, Any]:
+    from posecache.datasets.synthetic_files import _indices
+
+    indices = _indices("mpii16")
+    seen = label.visibility[indices] > 0
+    joints = np.where(seen[:, None], label.keypoints[indices] + 1, -1)
+    return person(
+        image,
+        center=[c + 1 for c in label.center],
+        scale=label.height / 200,
+        joints=joints.tolist(),
+        joints_vis=seen.astype(int).tolist(),
+    )
+
+
+def test_who_is_left_out_is_counted(tmp_path: Path) -> None:
+    records = [
+        person("a.jpg"),
+        person("a.jpg", joints_vis=[0] * 16),
+        person("a.jpg", center=[-1, -1]),
+    ]
+    found = read(tmp_path, records)
+    assert found.dropped == {"without labelled keypoints": 1, "without place or scale": 1}
+
+
+def test_the_test_split_has_no_labels(tmp_path: Path) -> None:
+    record = {"image": "a.jpg", "center": [1, 1], "scale": 1.0}
+    with pytest.raises(ValueError, match=r"m\.json: .*MPII's test split has no labels"):
+        read(tmp_path, [record])
+
+
+def test_wrong_records_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"m\.json: person 1: joints \(3, 2\)"):
+        read(tmp_path, [person("a.jpg"), person("a.jpg", joints=[[1, 2]] * 3)])
+    with pytest.raises(ValueError, match=r"m\.json: person 0 has no 'scale'"):
+        read(tmp_path, [{"image": "a.jpg", "center": [1, 1]}])
+    with pytest.raises(ValueError, match=r"m\.json: no MPII JSON"):
+        read(tmp_path, {"images": []})
+
+
+def test_head_boxes_of_other_people_are_refused(tmp_path: Path) -> None:
+    records = [person("a.jpg"), person("b.jpg")]
+    heads = head_file(tmp_path / "h.mat", records)
+    with pytest.raises(ValueError, match=r"h\.mat: 2 persons, but .*m\.json has 1"):
+        read(tmp_path, records[:1], heads)
+    moved = [records[0], person("b.jpg", joints=[[500.0, 5.0]] * 16)]
+    with pytest.raises(ValueError, match=r"h\.mat: person 1 is not the one in .* px apart"):
+        read(tmp_path, moved, heads)
+    scipy.io.savemat(str(heads), {"other": 1})
+    with pytest.raises(ValueError, match=r"h\.mat: not mpii_gt_val.mat, it has no 'headboxes_src'"):
+        read(tmp_path, records, heads)
+
+
+def test_real_people(shared: Path) -> None:
+    path = shared / "data" / "mpii" / "test_mpii.json"
+    found = tiny.annotations(path, skeleton="mpii16", format="mpii")
+    assert len(found.box) == 5
+    side = 4.718488 * 200
+    corner = [965 - side / 2, 339 + 15 * 4.718488 - side / 2]
+    row = found.image_paths.index("005808361.jpg")
+    assert found.box[row] == pytest.approx([*corner, side, side])
+    assert found.keypoints[row, 0].tolist() == [803, 710]
