@@ -71,9 +71,9 @@ def test_a_model_file_that_is_not_its_cards_is_refused(tmp_path: Path) -> None:
         logits.cache(model, sample_folder, tmp_path / "again")
 
 
-@pytest.mark.parametrize(("scale", "dtype"), [(np.nan, "float32"), (1e6, "float16")])
-def test_logits_that_are_not_finite_are_refused(tmp_path: Path, scale: float, dtype: str) -> None:
-    tiny.model_folder(tmp_path / "model", scale=scale)
+def test_logits_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    dtype = "float16"
+    tiny.model_folder(tmp_path / "model", scale=1e6)
     tiny.sample_folder(tmp_path)
     message = rf"model\.onnx: logits that are not finite \(as {dtype}\) over .*row 0, person 100"
     with (

@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from posecache import datasets, files, samples, skeletons
 from posecache.datasets import Source
-from posecache.models.card import CARD_FILE, IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
+from posecache.models.card import IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
+from posecache.models.importing import write_model
 
 SIZE = (16, 32)  # input (width, height) px
 BINS = (32, 64)
@@ -53,10 +54,10 @@ def onnx_model(
 
 
 def model_folder(folder: Path, skeleton: str = "coco17", **options: Any) -> Path:
-    """A model as the stages make it: the ONNX file and its card."""
+    """A model as the stages make it: the ONNX file, its golden crop and its card."""
     keypoints = skeletons.load(skeleton).num_keypoints
     path = onnx_model(folder / MODEL_FILE, keypoints, **options)
-    card(path, skeleton).save(folder / CARD_FILE)
+    write_model(folder, path.read_bytes(), card(path, skeleton))
     return folder
 
 

@@ -5,6 +5,7 @@ The model is then run by cache_logits.py like any other.
 """
 
 import argparse
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import torch
 from posecache import logits, recipe, samples, skeletons
 from posecache.files import fingerprint, sha256
 from posecache.models import RTMPose
-from posecache.models.card import CARD_FILE, IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
-from posecache.models.onnx_export import export
+from posecache.models.card import IMAGENET_MEAN, IMAGENET_STD, Card
+from posecache.models.importing import write_model
+from posecache.models.onnx_export import to_bytes
 from posecache.stage import run_stage
 from posecache.training.losses import Objective
 from posecache.training.stream import Stream, TrainingSet
@@ -37,6 +39,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--alpha", type=float, default=1.0, help="weight of the labels, Eq. 8")
     parser.add_argument("--mode", choices=["equation-8", "authors-code"], default="equation-8")
+    parser.add_argument("--init", type=Path, help="a .pth file: the backbone to start from")
     parser.add_argument("--chunk-rows", type=int, default=64)
     parser.add_argument("--memory-mb", type=int, default=2000, help="for decoded samples")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -59,12 +62,15 @@ def open_sets(arguments: argparse.Namespace) -> list[TrainingSet]:
     return sets
 
 
-def digest(settings: recipe.Recipe, objective: Objective, sets: list[TrainingSet]) -> str:
+def digest(
+    settings: recipe.Recipe, objective: Objective, sets: list[TrainingSet], init: Path | None
+) -> str:
     """Identity of a run: its recipe, its objective, and the content of what it reads."""
     return fingerprint(
         {
             "recipe": settings.model_dump(mode="json"),
             "objective": asdict(objective),
+            "init": None if init is None else sha256(init),
             "samples": [s.samples.fingerprint for s in sets],
             "logits": [store.fingerprint for s in sets for store in s.logits.values()],
         }
@@ -97,16 +103,17 @@ def make_trainer(arguments: argparse.Namespace, settings: recipe.Recipe) -> Trai
         stream,
         arguments.out,
         device=arguments.device,
-        identity=digest(settings, objective, sets),
+        identity=digest(settings, objective, sets, arguments.init),
+        init=arguments.init,
     )
 
 
-def write_model(name: str, trainer: Trainer, model: RTMPose, folder: Path) -> None:
-    """The ONNX file, then its card."""
-    export(model, folder / MODEL_FILE)
+def save(name: str, trainer: Trainer, model: RTMPose, folder: Path) -> None:
+    """The trained model as a folder like any other's."""
+    content = to_bytes(model)
     card = Card(
         name=name,
-        sha256=sha256(folder / MODEL_FILE),
+        sha256=hashlib.sha256(content).hexdigest(),
         skeleton=trainer.skeleton.name,
         input_size=trainer.recipe.input_size,
         padding=trainer.recipe.padding,
@@ -116,14 +123,14 @@ def write_model(name: str, trainer: Trainer, model: RTMPose, folder: Path) -> No
         source="trained by posecache",
         extra={"training": trainer.identity},
     )
-    card.save(folder / CARD_FILE)
+    write_model(folder, content, card)
 
 
 def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     trainer = make_trainer(arguments, recipe.from_options(arguments))
-    write_model(arguments.name, trainer, trainer.train(), arguments.out)
+    save(arguments.name, trainer, trainer.train(), arguments.out)
 
 
 if __name__ == "__main__":

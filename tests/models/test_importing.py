@@ -125,11 +125,12 @@ def test_an_imported_model_is_a_copy_with_a_card(tmp_path: Path) -> None:
         skeleton="coco17",
         input_size=(WIDTH, HEIGHT),
         color_order="bgr",
-        expected_sha256=sha256(source),
+        expected_sha256=sha256(source)[:8].upper(),
     )
     assert (tmp_path / "model" / "model.onnx").read_bytes() == source.read_bytes()
     assert Card.load(tmp_path / "model" / "card.json") == card
-    assert (card.sha256, card.source) == (sha256(source), "imported from teacher.onnx")
+    assert card.sha256 == sha256(source)
+    assert card.source == f"imported from teacher.onnx (sha256 {sha256(source)})"
     assert card.mean == (103.53, 116.28, 123.675)
 
 
@@ -145,12 +146,6 @@ def test_another_sha256_leaves_the_folder_alone(tmp_path: Path) -> None:
             expected_sha256="0" * 64,
         )
     assert not (tmp_path / "model").exists()
-
-
-def test_a_checkpoint_is_told_the_way_to_onnx(tmp_path: Path) -> None:
-    source = tmp_path / "rtmpose-m.pth"
-    with pytest.raises(ValueError, match=r"imports ONNX files; .* posecache.models.onnx_export"):
-        import_model(source, tmp_path, name="m", skeleton="coco17", input_size=(192, 256))
 
 
 def test_the_script_ends_a_wrong_file_with_one_line(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ RECIPE = {
     "checkpoint_epochs": 1,
     "ema": 0.01,
 }
+PLACE = {"hsv_delta": [0, 0, 0], "blur_prob": 0, "median_blur_prob": 0, "dropout_prob": 0}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
     return TrainingSet(samples=store, logits={"teacher": opened})
 
 
-def trainer(data: TrainingSet, folder: Path, identity: str = "a", **changes: Any) -> Trainer:
+def trainer(
+    data: TrainingSet, folder: Path, identity: str = "a", init: Path | None = None, **changes: Any
+) -> Trainer:
     recipe = Recipe.model_validate(RECIPE | changes)
     stream = Stream(
         [data],
@@ -48,7 +51,9 @@ def trainer(data: TrainingSet, folder: Path, identity: str = "a", **changes: Any
     objective = Objective(alpha=0.3, beta={"teacher": 0.5})
     teachers = {"teacher": skeletons.load("coco17")}
     folder.mkdir(exist_ok=True)
-    return Trainer(recipe, objective, teachers, stream, folder, device="cpu", identity=identity)
+    return Trainer(
+        recipe, objective, teachers, stream, folder, device="cpu", identity=identity, init=init
+    )
 
 
 def weights(model: torch.nn.Module) -> torch.Tensor:
@@ -129,7 +134,7 @@ def test_a_mirrored_crop_has_left_and_right_swapped(data: TrainingSet, tmp_path:
 
 def test_a_mark_in_the_picture_stays_under_its_label(data: TrainingSet, tmp_path: Path) -> None:
     """A blob at the nose of a 64 px picture, augmented: its brightest pixel is the label."""
-    run = trainer(data, tmp_path, flip_prob=0.5, rotate_prob=1.0)
+    run = trainer(data, tmp_path, augmentation=PLACE | {"rotate_prob": 1.0}, final_epochs=0)
     ys, xs = np.mgrid[:128, :128]
     blob = 255 * np.exp(-((xs - 60) ** 2 + (ys - 80) ** 2) / 50)
     batch = {name: column[:1] for name, column in next(run.stream.epoch(0)).items()}
@@ -143,6 +148,29 @@ def test_a_mark_in_the_picture_stays_under_its_label(data: TrainingSet, tmp_path
         place = int(images[0, 0].argmax())
         brightest = torch.tensor([place % 32, place // 32])
         assert (brightest - truth.keypoints[0, 0]).abs().max() <= 1
+
+
+def test_the_last_epoch_is_augmented_more_mildly(data: TrainingSet, tmp_path: Path) -> None:
+    run = trainer(data, tmp_path, final_epochs=1, final_augmentation={"dropout_prob": 0.0})
+    batch = next(run.stream.epoch(0))
+    batch["crops"] = np.full_like(batch["crops"], 255)
+    last = 2 * run.stream.steps_per_epoch
+    black = [
+        int((run.prepare(batch, step)[0] < -1.7).all(1).sum((1, 2)).min())
+        for step in (0, last - 1, last)
+    ]
+    assert min(black[:2]) >= 6 * 6  # a fifth of 32 px each way
+    assert black[2] < 6 * 6
+
+
+def test_a_run_may_start_from_a_given_backbone(data: TrainingSet, tmp_path: Path) -> None:
+    trained = trainer(data, tmp_path / "first").train()
+    torch.save({"state_dict": trained.state_dict()}, tmp_path / "b.pth")
+    run = trainer(data, tmp_path / "second", init=tmp_path / "b.pth")._start()
+    assert torch.equal(weights(run.model.backbone), weights(trained.backbone))
+    assert run.average is not None
+    assert torch.equal(weights(run.average.backbone), weights(trained.backbone))
+    assert not torch.equal(weights(run.model.head), weights(trained.head))
 
 
 def test_augmentation_is_a_function_of_the_step(data: TrainingSet, tmp_path: Path) -> None:

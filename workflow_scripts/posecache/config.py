@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from posecache import skeletons
-from posecache.recipe import Recipe
+from posecache.recipe import Recipe, merge
 from posecache.validation import explain
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -185,7 +185,7 @@ class Config(Closed):
 
     def recipe(self, train: Train) -> Recipe:
         """The full recipe of a trained model: defaults, `training`, then its own `training`."""
-        return Recipe.model_validate(self.training | train.training)
+        return Recipe.model_validate(merge(self.training, train.training))
 
     @property
     def trained(self) -> dict[str, Train]:
@@ -244,7 +244,7 @@ def _recipes(config: Config) -> list[str]:
     sections = {"training": config.training}
     for name, train in config.trained.items():
         key = f"students.{name}" if name in config.students else f"teachers.{name}.train"
-        sections[f"{key}.training"] = config.training | train.training
+        sections[f"{key}.training"] = merge(config.training, train.training)
     for key, record in sections.items():
         try:
             Recipe.model_validate(record)

@@ -71,6 +71,15 @@ def box_matrices(
     return crop_matrix(center, fix_aspect(scale, input_size), torch.zeros(len(boxes)), input_size)
 
 
+def resize(size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
+    """Matrix (2, 3), float64, that stretches a picture of `size` (width, height) to `new_size`.
+
+    Outer edges meet, as in PyTorch's `interpolate` without aligned corners.
+    """
+    x, y = new_size[0] / size[0], new_size[1] / size[1]
+    return torch.tensor([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2]], dtype=torch.float64)
+
+
 def mirror(width: int) -> Tensor:
     """Matrix (2, 3), float64, that mirrors a picture `width` px wide left to right."""
     return torch.tensor([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)

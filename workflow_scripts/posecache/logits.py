@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from posecache import crops, files, geometry, samples, skeletons
 from posecache.inference import Session
+from posecache.models import golden
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.samples import SampleStore
 from posecache.store import Column, Layout, Store, Writer
@@ -52,12 +53,14 @@ def cache(
     """Run the model of a folder over a sample set and store its logits; finished shards stand.
 
     Raises ValueError naming the model, the sample set and the row for logits that are not finite,
-    and for images that are missing or broken; nothing is sealed then.
+    and for images that are missing or broken; nothing is sealed then. A model that does not give
+    its golden crop's logits any more does not even start.
     """
     card = Card.load(model / CARD_FILE)
     store = samples.open(sample_folder)
     identity = _identity(model, card, store, flip, dtype)
     session = Session(model / MODEL_FILE, card, batch=batch, device=device, threads=threads)
+    golden.check(model, session)
     writer = Writer(folder, _layout(card, store, dtype, chunk_rows, shard_rows), identity)
     seconds, started = Seconds(), time.perf_counter()
     missing = writer.missing
@@ -106,6 +109,7 @@ def _identity(
         "samples": store.fingerprint,
         "padding": card.padding,
         "input_size": list(card.input_size),
+        "crop_size": list(card.crop_size or card.input_size),
         "color_order": card.color_order,
         "mean": list(card.mean),
         "std": list(card.std),
@@ -144,9 +148,7 @@ def _run(
 ) -> dict[str, np.ndarray]:
     """The columns of rows start ... stop - 1; crops are cut ahead of the model."""
     card = session.card
-    matrices = geometry.box_matrices(
-        store.column("box")[start:stop], card.input_size, card.padding
-    ).numpy()
+    matrices = crop_matrices(card, store.column("box")[start:stop])
 
     def cut(rows: range) -> np.ndarray:
         return crops.crop_rows(
@@ -172,6 +174,13 @@ def _run(
         "simcc_y": np.concatenate([y for _, y in parts])[:, None],
         "matrix": matrices[:, None],
     }
+
+
+def crop_matrices(card: Card, boxes: np.ndarray) -> np.ndarray:
+    """Matrices (N, 2, 3), image px to input px, of the crops around boxes (N, 4) xywh image px."""
+    size = card.crop_size or card.input_size
+    upright = geometry.box_matrices(boxes, size, card.padding)
+    return geometry.compose(geometry.resize(size, card.input_size), upright).numpy()
 
 
 def _checked(

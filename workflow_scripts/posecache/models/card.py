@@ -37,6 +37,8 @@ class Card:
     """The name that `skeletons.load` knows; its order is that of the outputs' keypoint axis."""
     input_size: tuple[PositiveInt, PositiveInt]
     """(width, height) in px."""
+    crop_size: tuple[PositiveInt, PositiveInt] | None = None
+    """(width, height) in px of the crop that is stretched to `input_size`; None: `input_size`."""
     padding: PositiveFloat = 1.25
     """A crop's sides over its box's sides."""
     color_order: ColorOrder = "rgb"

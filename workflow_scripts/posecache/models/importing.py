@@ -1,4 +1,6 @@
-"""ONNX files made elsewhere (MMDeploy, rtmlib) or by our export, checked and given a card."""
+"""Models made elsewhere, checked and given a card: ONNX files (MMDeploy's, rtmlib's, our export's)
+and MMPose's checkpoints.
+"""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,20 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from posecache import files, skeletons
+from posecache.inference import RUNTIME_ERRORS, Session
 from posecache.models import card as cards
+from posecache.models import golden, mmpose_checkpoint
 from posecache.models.card import Card
-from posecache.models.onnx_export import INPUT, OUTPUTS
+from posecache.models.onnx_export import INPUT, OUTPUTS, to_bytes
+from posecache.models.rtmpose import SPLIT_RATIO
 
-RUNTIME_ERRORS = (
-    runtime.Fail,
-    runtime.InvalidArgument,
-    runtime.InvalidGraph,
-    runtime.NotImplemented,
-    runtime.RuntimeException,
-)
+CHECKPOINTS = (".pth", ".pt")
+
 BATCH = 2  # of the trial run; a graph that secretly expects one image fails on it
 
 
@@ -32,39 +31,53 @@ def import_model(
     name: str,
     skeleton: str,
     input_size: tuple[int, int],
+    crop_size: tuple[int, int] | None = None,
     padding: float = 1.25,
     color_order: cards.ColorOrder = "rgb",
+    mean: cards.Channels | None = None,
+    std: cards.Channels | None = None,
     expected_sha256: str | None = None,
     license: str | None = None,
 ) -> Card:
-    """Copy the ONNX file `source` into `folder` and write its card last.
+    """Bring an ONNX file or an MMPose checkpoint into `folder` as model.onnx; write the card last.
 
-    `input_size` is (width, height) in px; the normalisation is ImageNet's, as for every RTMPose.
-    Raises ValueError for a PyTorch checkpoint, another SHA-256 than expected, and whatever
-    `check_graph` refuses.
+    `input_size` is (width, height) in px; where `crop_size` differs, a crop of that size is
+    stretched to it. `mean` and `std`, in `color_order`, are ImageNet's unless given.
+    `expected_sha256` is the source's or its first 8 digits or more, which the zoo's files bear in
+    their names. Raises ValueError for another file than expected and for whatever `check_graph` or
+    `mmpose_checkpoint.network` refuse.
     """
-    _refuse_checkpoint(source)
-    model = source.read_bytes()
+    _check_sha256(source, expected_sha256)
+    num_keypoints = skeletons.load(skeleton).num_keypoints
+    if source.suffix in CHECKPOINTS:
+        model = to_bytes(mmpose_checkpoint.network(source, num_keypoints, input_size))
+    else:
+        check_graph(source, num_keypoints, input_size, SPLIT_RATIO)
+        model = source.read_bytes()
     card = Card(
         name=name,
         sha256=hashlib.sha256(model).hexdigest(),
         skeleton=skeleton,
         input_size=input_size,
+        crop_size=crop_size,
         padding=padding,
         color_order=color_order,
-        mean=_in_order(cards.IMAGENET_MEAN, color_order),
-        std=_in_order(cards.IMAGENET_STD, color_order),
-        source=f"imported from {source.name}",
+        mean=mean or _in_order(cards.IMAGENET_MEAN, color_order),
+        std=std or _in_order(cards.IMAGENET_STD, color_order),
+        source=f"imported from {source.name} (sha256 {files.sha256(source)})",
         license=license,
     )
-    if expected_sha256 is not None and card.sha256 != expected_sha256.lower():
-        raise ValueError(f"{source}: sha256 is {card.sha256}, expected {expected_sha256}")
-    check_graph(source, skeletons.load(skeleton).num_keypoints, input_size, card.split_ratio)
+    write_model(folder, model, card)
+    return card
+
+
+def write_model(folder: Path, model: bytes, card: Card) -> None:
+    """A model's folder: model.onnx, its golden crop, and last its card."""
     # An older card must not lie beside the new model for even a moment.
     (folder / cards.CARD_FILE).unlink(missing_ok=True)
     files.write_whole(folder / cards.MODEL_FILE, model)
+    golden.write(folder, Session(folder / cards.MODEL_FILE, card, batch=1))
     card.save(folder / cards.CARD_FILE)
-    return card
 
 
 def check_graph(
@@ -88,13 +101,11 @@ def check_graph(
             )
 
 
-def _refuse_checkpoint(source: Path) -> None:
-    if source.suffix in (".pth", ".pt"):
-        raise ValueError(
-            f"{source}: a PyTorch checkpoint, but posecache imports ONNX files; load RTMPose "
-            "weights into posecache.models.RTMPose, whose state-dict names are MMPose's, and "
-            "write them with posecache.models.onnx_export.export"
-        )
+def _check_sha256(source: Path, expected: str | None) -> None:
+    if not source.is_file():
+        raise ValueError(f"{source}: no such file")
+    if expected is not None and not files.sha256(source).startswith(expected.lower()):
+        raise ValueError(f"{source}: sha256 is {files.sha256(source)}, expected {expected}")
 
 
 def _in_order(rgb: cards.Channels, color_order: cards.ColorOrder) -> cards.Channels:

@@ -16,8 +16,13 @@ OUTPUTS = ["simcc_x", "simcc_y"]
 OPSET = 17
 
 
-def export(model: RTMPose, path: Path, batch_example: int = 2) -> None:
-    """Write `model` in evaluation mode to `path`, whole or not at all; `model` stays as it is.
+def export(model: RTMPose, path: Path) -> None:
+    """Write `model` in evaluation mode to `path`, whole or not at all; `model` stays as it is."""
+    files.write_whole(path, to_bytes(model))
+
+
+def to_bytes(model: RTMPose, batch_example: int = 2) -> bytes:
+    """The content of the ONNX file of `model` in evaluation mode.
 
     The file takes float32 (batch, 3, H, W) and gives float32 logits (batch, K, 2W), (batch, K, 2H).
     Equal weights give equal bytes. `batch_example` is the batch size of the traced forward pass.
@@ -27,7 +32,7 @@ def export(model: RTMPose, path: Path, batch_example: int = 2) -> None:
     graph = _trace(frozen, torch.zeros(batch_example, 3, height, width))
     # The tracer loses the keypoint axis; ONNX's own shape inference finds it again.
     graph = onnx.shape_inference.infer_shapes(graph)
-    files.write_whole(path, graph.SerializeToString(deterministic=True))
+    return graph.SerializeToString(deterministic=True)
 
 
 def _trace(model: RTMPose, example: torch.Tensor) -> onnx.ModelProto:

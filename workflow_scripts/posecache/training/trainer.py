@@ -18,9 +18,10 @@ from tqdm import tqdm
 from posecache import files, geometry, simcc
 from posecache.models import RTMPose, Variant
 from posecache.models.card import IMAGENET_MEAN, IMAGENET_STD
+from posecache.models.mmpose_checkpoint import load_backbone
 from posecache.recipe import Recipe
 from posecache.skeletons import Skeleton
-from posecache.training import augment, schedule
+from posecache.training import augment, pixels, schedule
 from posecache.training.losses import Objective, TeacherTarget, Truth
 from posecache.training.stream import Columns, Stream
 
@@ -51,9 +52,12 @@ class Trainer:
         *,
         device: str,
         identity: str,
+        init: Path | None = None,
     ) -> None:
+        """`init` is a checkpoint whose backbone the run starts from."""
         self.recipe, self.objective, self.stream = recipe, objective, stream
         self.device, self.folder, self.identity = torch.device(device), folder, identity
+        self.init = init
         self.skeleton = stream.skeleton
         self.sigma = recipe.sigma or simcc.default_sigma(recipe.input_size)
         self.teachers = teachers
@@ -150,11 +154,21 @@ class Trainer:
     def prepare(self, batch: Columns, step: int) -> tuple[Tensor, Truth, dict[str, TeacherTarget]]:
         """Augmented, normalised input (B, 3, H, W), labels and teachers in the same crop."""
         recipe = self.recipe
+        varied = recipe.augmentation_at(step // self.stream.steps_per_epoch)
         rng = np.random.default_rng([recipe.seed, step, 2])
-        matrix = augment.draw_matrices(torch.from_numpy(batch["box"]), recipe, rng)
+        matrix = augment.draw_matrices(
+            torch.from_numpy(batch["box"]),
+            torch.from_numpy(batch["keypoints"]),
+            self.skeleton,
+            varied,
+            recipe.padding,
+            recipe.input_size,
+            rng,
+        )
         crops = torch.from_numpy(batch["crops"]).to(self.device, non_blocking=True)
         crop_matrix = torch.from_numpy(batch["crop_matrix"]).double()
         images = augment.warp(crops, crop_matrix, matrix, recipe.input_size)
+        images = pixels.augment(images, varied, np.random.default_rng([recipe.seed, step, 3]))
         images = (images - self.mean) / self.std
         targets = {name: self._target(name, batch, matrix) for name in self.teachers}
         return images, self._truth(batch, matrix), targets
@@ -192,6 +206,8 @@ class Trainer:
         recipe = self.recipe
         torch.manual_seed(recipe.seed)
         model = self._network()
+        if self.init is not None:
+            load_backbone(self.init, model)
         average = None
         if recipe.ema is not None:
             average = self._network()

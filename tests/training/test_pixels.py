@@ -1,0 +1,111 @@
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from posecache.recipe import Augmentation
+from posecache.training import pixels
+
+HEIGHT, WIDTH = 64, 48
+OFF = {"hsv_delta": [0, 0, 0], "blur_prob": 0, "median_blur_prob": 0, "dropout_prob": 0}
+
+
+def recipe(**changes: Any) -> Augmentation:
+    return Augmentation.model_validate(OFF | changes)
+
+
+def pictures(count: int) -> torch.Tensor:
+    images = np.random.default_rng(5).integers(0, 256, (count, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float()
+
+
+def as_opencv(image: torch.Tensor) -> np.ndarray:
+    return image.permute(1, 2, 0).numpy().astype(np.uint8)
+
+
+def run(how: Augmentation, images: torch.Tensor) -> torch.Tensor:
+    return pixels.augment(images, how, np.random.default_rng(0))
+
+
+def test_switched_off_nothing_changes() -> None:
+    images = pictures(3)
+    assert torch.equal(run(recipe(), images), images)
+
+
+def test_the_input_is_left_alone_and_the_same_generator_gives_the_same() -> None:
+    images = pictures(40)
+    before = images.clone()
+    how = recipe(hsv_delta=[5, 30, 30], blur_prob=0.5, median_blur_prob=0.5, dropout_prob=1)
+    assert torch.equal(run(how, images), run(how, images))
+    assert torch.equal(images, before)
+
+
+@pytest.mark.parametrize("gains", [(0, 0, 0), (5, -30, 20), (-5, 30, -30), (3, 0, 0)])
+def test_colour_is_shifted_as_opencv_shifts_it(gains: tuple[int, int, int]) -> None:
+    """MMDetection's YOLOXHSVRandomAug on 8-bit HSV; ours keeps fractions."""
+    image = cv2.GaussianBlur(as_opencv(pictures(1)[0]), (0, 0), 1.5)
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV).astype(np.int16)
+    hsv[..., 0] = (hsv[..., 0] + gains[0]) % 180
+    hsv[..., 1:] = np.clip(hsv[..., 1:] + np.array(gains[1:]), 0, 255)
+    theirs = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
+    tensor = torch.from_numpy(image).permute(2, 0, 1).float()[None]
+    ours = pixels.shift_hsv(tensor, torch.tensor([gains], dtype=torch.float32))[0]
+    difference = np.abs(ours.permute(1, 2, 0).numpy() - theirs)
+    assert difference.mean() < 0.8
+    assert difference.max() < 4  # hue in whole half-degrees, there
+
+
+def test_each_of_hue_saturation_and_value_moves_for_every_second_sample() -> None:
+    how = recipe(hsv_delta=[5, 30, 30])
+    gains = pixels._draw_gains(how, 20000, np.random.default_rng(0))
+    for column, delta in zip(gains.T, how.hsv_delta, strict=True):
+        # Half are switched off; of the others those below one unit are cut to 0.
+        assert float((column == 0).float().mean()) == pytest.approx(0.5 + 0.5 / delta, abs=0.02)
+        assert float(column.abs().max()) == delta - 1
+        assert float(column.mean()) == pytest.approx(0, abs=0.3)
+
+
+@pytest.mark.parametrize("kernel", pixels.KERNELS)
+def test_blurs_are_opencvs(kernel: int) -> None:
+    image = pictures(1)
+    box = pixels._box_blur(image, kernel)[0].permute(1, 2, 0).numpy()
+    assert np.abs(box - cv2.blur(as_opencv(image[0]), (kernel, kernel))).max() <= 0.51
+    median = as_opencv(pixels._median(image, kernel)[0])
+    assert np.array_equal(median, cv2.medianBlur(as_opencv(image[0]), kernel))
+
+
+@pytest.mark.parametrize("name", ["blur_prob", "median_blur_prob"])
+def test_blurs_happen_as_often_as_told(name: str) -> None:
+    images = pictures(1).expand(1500, -1, -1, -1)[:, :, :12, :12]
+    changed = (run(recipe(**{name: 0.1}), images) != images).flatten(1).any(1)
+    assert float(changed.float().mean()) == pytest.approx(0.1, abs=0.025)
+
+
+def test_kernels_are_alike_likely() -> None:
+    kernels = pixels._draw_kernels(1.0, 6000, np.random.default_rng(0))
+    sizes, counts = np.unique(kernels, return_counts=True)
+    assert sizes.tolist() == [3, 5, 7]
+    assert counts / 6000 == pytest.approx([1 / 3] * 3, abs=0.03)
+
+
+def test_a_rectangle_of_a_fifth_to_two_fifths_is_dropped_anywhere() -> None:
+    how = recipe(dropout_prob=1)
+    holes = pixels.draw_holes(how, 4000, (HEIGHT, WIDTH), np.random.default_rng(0))[:, 0]
+    heights = holes.any(2).sum(1)
+    widths = holes.any(1).sum(1)
+    assert torch.equal(heights * widths, holes.sum((1, 2)))  # whole rectangles
+    # floor(side * uniform(0.2, 0.4)), as albumentations draws it
+    assert (int(heights.min()), int(heights.max())) == (12, 25)
+    assert (int(widths.min()), int(widths.max())) == (9, 19)
+    assert float(heights.float().mean()) == pytest.approx(0.3 * HEIGHT - 0.5, abs=0.3)
+    for edge in (holes[:, 0], holes[:, -1], holes[:, :, 0], holes[:, :, -1]):
+        assert edge.any()
+    dropped = run(how, torch.full((5, 3, HEIGHT, WIDTH), 9.0))
+    assert set(dropped.unique().tolist()) == {0.0, 9.0}
+
+
+def test_the_second_stage_drops_every_other_time() -> None:
+    holes = pixels.draw_holes(recipe(dropout_prob=0.5), 2000, (20, 20), np.random.default_rng(0))
+    assert float(holes.any(-1).any(-1).float().mean()) == pytest.approx(0.5, abs=0.04)

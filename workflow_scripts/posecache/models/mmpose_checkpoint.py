@@ -1,0 +1,131 @@
+"""MMPose's checkpoint files: weights only, whatever else is pickled beside them.
+
+Source of the layout: MMEngine runner/checkpoint.py and hooks/ema_hook.py. With an EMA hook the
+averaged weights are those under `state_dict`; `ema_state_dict` then holds the others.
+"""
+
+import pickle
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from posecache.models.rtmpose import SPLIT_RATIO, VARIANTS, RTMPose
+
+BACKBONE = "backbone."
+NETWORK = (BACKBONE, "head.")
+# Buffers that older frameworks keep beside the weights: running averages, input normalisation.
+BESIDE = ("ema_", "data_preprocessor.")
+
+
+class InertArray:
+    """Stands for NumPy's classes and functions: no code of theirs is run, nothing is kept."""
+
+    def __new__(cls, *_: Any) -> "InertArray":
+        return object.__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+class InertRecord:
+    """Stands for every other foreign class: a plain dictionary, as the unpickler fills no other."""
+
+    def __new__(cls, *_: Any) -> Any:
+        return OrderedDict()
+
+
+def network(path: Path, num_keypoints: int, input_size: tuple[int, int]) -> RTMPose:
+    """The RTMPose whose weights a checkpoint holds, in evaluation mode; its variant is recognised.
+
+    `input_size` is (width, height) in px. Raises ValueError naming the file for anything but an
+    RTMPose of this many keypoints and this input size.
+    """
+    weights = _network_weights(path)
+    _check_head(path, weights, num_keypoints, input_size)
+    shapes = {name: weight.shape for name, weight in weights.items()}
+    best: list[str] = []
+    for variant in VARIANTS:
+        with torch.device("meta"):
+            model = RTMPose(variant, num_keypoints, input_size)
+        wanted = {name: weight.shape for name, weight in model.state_dict().items()}
+        if wanted == shapes:
+            model.to_empty(device="cpu").load_state_dict(weights, strict=True)
+            return model.eval()
+        differing = [n for n in {**wanted, **shapes} if wanted.get(n) != shapes.get(n)]
+        best = differing if not best or len(differing) < len(best) else best
+    raise ValueError(
+        f"{path}: no RTMPose-{', -'.join(VARIANTS)}: the nearest differs in {len(best)} entries, "
+        f"the first of which is {best[0]}"
+    )
+
+
+def load_backbone(path: Path, model: nn.Module) -> None:
+    """Load a checkpoint's backbone, strictly, into that of `model`; its head is left alone."""
+    weights = {
+        name.removeprefix(BACKBONE): weight
+        for name, weight in _state_dict(path).items()
+        if name.startswith(BACKBONE)
+    }
+    try:
+        model.get_submodule("backbone").load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: its backbone is not this model's: {error}") from None
+
+
+def _network_weights(path: Path) -> dict[str, Tensor]:
+    """The weights of backbone and head; anything unknown beside them is an error."""
+    weights = {}
+    for name, weight in _state_dict(path).items():
+        if name.startswith(NETWORK):
+            weights[name] = weight
+        elif not name.startswith(BESIDE):
+            raise ValueError(f"{path}: unexpected entry {name}, expected backbone.* and head.*")
+    return weights
+
+
+def _state_dict(path: Path) -> dict[str, Tensor]:
+    """Name and tensor of every weight, `module.` of parallel training stripped."""
+    record = _unpickle(path)
+    state = record.get("state_dict", record) if isinstance(record, dict) else {}
+    found = {k: v for k, v in state.items() if isinstance(v, Tensor)}
+    if not found:
+        raise ValueError(f"{path}: no checkpoint, it holds no weights under `state_dict`")
+    return {name.removeprefix("module."): weight for name, weight in found.items()}
+
+
+def _unpickle(path: Path) -> Any:
+    """The file's content, in which every class but PyTorch's own has become inert."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        # Files older than PyTorch 1.6 are no ZIP files; theirs cannot be listed.
+        zipped = zipfile.is_zipfile(path)
+        foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipped else []
+        inert = [(InertArray if n.startswith("numpy.") else InertRecord, n) for n in foreign]
+        with torch.serialization.safe_globals(inert):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (ValueError, RuntimeError, EOFError, OSError, TypeError, pickle.UnpicklingError) as error:
+        # PyTorch's own text goes on to advise running the file's code.
+        reason = " ".join(str(error).split()).rpartition("WeightsUnpickler error: ")[2]
+        reason = reason.partition(" Check the documentation")[0]
+        raise ValueError(f"{path}: cannot be read as a checkpoint ({reason})") from None
+
+
+def _check_head(
+    path: Path, weights: dict[str, Tensor], num_keypoints: int, input_size: tuple[int, int]
+) -> None:
+    """That keypoints and bins are those that the user names."""
+    sizes = []
+    for name in ("head.final_layer.weight", "head.cls_x.weight", "head.cls_y.weight"):
+        if name not in weights:
+            raise ValueError(f"{path}: no RTMPose checkpoint, it has no {name}")
+        sizes.append(weights[name].shape[0])
+    keypoints, found = sizes[0], (sizes[1] // SPLIT_RATIO, sizes[2] // SPLIT_RATIO)
+    if keypoints != num_keypoints:
+        raise ValueError(f"{path}: predicts {keypoints} keypoints, expected {num_keypoints}")
+    if found != input_size:
+        raise ValueError(f"{path}: its input size is {found}, expected {input_size}")
