@@ -6,10 +6,14 @@ from pathlib import Path
 from posecache import config as posecache_config
 from posecache import recipe as posecache_recipe
 from posecache.datasets.synthetic_files import ANNOTATIONS
-from posecache.tables import ROWS as TABLE1_ROWS
+from posecache import skeletons as posecache_skeletons
+from posecache import tables as posecache_tables
+from posecache.table_specs import TABLES
 
 sys.tracebacklimit = 0  # a wrong configuration is one line, not a traceback
-CONFIG = posecache_config.parse(config)
+CONFIG = posecache_config.parse(
+    posecache_config.extended(config, Path(workflow.basedir))
+)
 del sys.tracebacklimit
 
 RESULTS = CONFIG.results
@@ -41,14 +45,14 @@ wildcard_constraints:
     benchmark="|".join(CONFIG.benchmarks),
 
 
-def final_targets():
-    """What `snakemake` without a target makes."""
-    return [f"{RESULTS}/tables/table1.csv"]
-
-
 def option(name, value):
     """`--name value`, or nothing where the value is None."""
     return [] if value is None else [f"--{name}", str(value)]
+
+
+def numbers(name, values):
+    """`--name value value ...`, or nothing where there are none."""
+    return [] if values is None else [f"--{name}", *map(str, values)]
 
 
 def crop_options(wildcards):
@@ -63,21 +67,57 @@ def crop_options(wildcards):
     )
 
 
+def sample_files(wildcards):
+    """The files that a sample set is made of, its images apart; the annotations first."""
+    samples = CONFIG.samples[wildcards.sampleset]
+    boxes = [] if samples.boxes == "gt" else [samples.boxes]
+    heads = [samples.head_boxes] if samples.head_boxes else []
+    own = posecache_skeletons.files_of(samples.skeleton)
+    return [samples.annotations, *boxes, *heads, *own]
+
+
+def sample_options(wildcards):
+    """Options of prepare_samples.py: what stands beside the annotations."""
+    samples = CONFIG.samples[wildcards.sampleset]
+    return (
+        option("boxes", None if samples.boxes == "gt" else samples.boxes)
+        + option("head-boxes", samples.head_boxes)
+        + option("images-list", samples.images_list)
+        + crop_options(wildcards)
+    )
+
+
 def weights(wildcards):
-    """A teacher's ONNX file."""
-    return CONFIG.teachers[wildcards.model].weights
+    """A teacher's file, and the skeletons of the user's own that it predicts."""
+    teacher = CONFIG.teachers[wildcards.model]
+    return [teacher.weights, *posecache_skeletons.files_of(teacher.skeleton)]
+
+
+def init_file(wildcards):
+    """The checkpoint whose backbone a training run starts from."""
+    init = CONFIG.trained[wildcards.model].init
+    return [] if init is None else [init]
 
 
 def teacher_options(wildcards):
     """Options of import_model.py."""
     teacher = CONFIG.teachers[wildcards.model]
     return (
-        ["--skeleton", teacher.skeleton, "--input-size", *map(str, teacher.input_size)]
+        ["--skeleton", teacher.skeleton]
+        + numbers("input-size", teacher.input_size)
+        + numbers("crop-size", CONFIG.crop_size(teacher))
+        + numbers("mean", teacher.mean)
+        + numbers("std", teacher.std)
         + option("padding", teacher.padding)
         + option("color-order", teacher.color_order)
         + option("sha256", teacher.sha256)
         + option("license", teacher.license)
     )
+
+
+def init_options(wildcards):
+    """Options of train_student.py: the backbone to start from."""
+    return option("init", CONFIG.trained[wildcards.model].init)
 
 
 def training_samples(wildcards):
@@ -134,16 +174,41 @@ def benchmark_options(wildcards):
     )
 
 
-def table1_scores(wildcards):
-    """Scores of the eight rows, and of the teachers printed below."""
-    wanted = {
-        (getattr(names, row.student), benchmark)
-        for names in CONFIG.tables.table1.values()
-        for row in TABLE1_ROWS
-        for benchmark in (row.mpii, row.coco)
-    } | {
-        (teacher, benchmark)
-        for teacher, benchmarks in CONFIG.tables.teachers.items()
-        for benchmark in benchmarks
-    }
-    return [SCORE.format(model=model, benchmark=name) for model, name in sorted(wanted)]
+# The tables that the configuration has models and benchmarks for, and the scores of each.
+FILLED = {
+    name: scores
+    for name in TABLES
+    if (scores := posecache_tables.needed(name, CONFIG.tables.models))
+    and all(benchmark in CONFIG.benchmarks for _, benchmark in scores)
+}
+
+
+def listed_teachers(table):
+    """The teachers that are listed below a table, with their benchmarks."""
+    return CONFIG.tables.teachers if table == "table1" else {}
+
+
+def table_scores(wildcards):
+    """The scores of a table's rows, and of the teachers listed below it."""
+    wanted = dict(FILLED[wildcards.table])
+    for teacher, benchmarks in listed_teachers(wildcards.table).items():
+        wanted |= {(teacher, benchmark): None for benchmark in benchmarks}
+    return [SCORE.format(model=model, benchmark=name) for model, name in wanted]
+
+
+def table_models(wildcards):
+    """`part=model` of the models that the table's rows are about."""
+    used = {model for model, _ in FILLED[wildcards.table]}
+    return [f"{part}={m}" for part, m in CONFIG.tables.models.items() if m in used]
+
+
+def table_teachers(wildcards):
+    """Options of make_table.py: the teachers below the table."""
+    teachers = listed_teachers(wildcards.table)
+    listed = [f"{name}:{','.join(benchmarks)}" for name, benchmarks in teachers.items()]
+    return ["--teachers", *listed] if listed else []
+
+
+def final_targets():
+    """What `snakemake` without a target makes."""
+    return expand(f"{RESULTS}/tables/{{table}}.csv", table=list(FILLED))

@@ -20,5 +20,5 @@ rule import_model:
         options=teacher_options,
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python $STAGES/import_model.py --weights {input:q} --name {wildcards.model} {params.options:q}"
+        "python $STAGES/import_model.py --weights {input[0]:q} --name {wildcards.model} {params.options:q}"
         " --out {params.out:q} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 # samples: one person instance a row.
 rule prepare_samples:
     input:
-        lambda wildcards: CONFIG.samples[wildcards.sampleset].annotations,
+        sample_files,
     output:
         SAMPLES,
     log:
@@ -18,15 +18,12 @@ rule prepare_samples:
         format=lambda wildcards: CONFIG.samples[wildcards.sampleset].format,
         images=lambda wildcards: CONFIG.samples[wildcards.sampleset].images,
         skeleton=lambda wildcards: CONFIG.samples[wildcards.sampleset].skeleton,
-        images_list=lambda wildcards: option(
-            "images-list", CONFIG.samples[wildcards.sampleset].images_list
-        ),
-        crops=crop_options,
+        options=sample_options,
         chunk_rows=CONFIG.logits.chunk_rows,
         shard_rows=CONFIG.logits.shard_rows,
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python $STAGES/prepare_samples.py --format {params.format} --annotations {input:q}"
-        " --images {params.images:q} --skeleton {params.skeleton} {params.images_list:q}"
-        " {params.crops:q} --chunk-rows {params.chunk_rows} --shard-rows {params.shard_rows}"
+        "python $STAGES/prepare_samples.py --format {params.format} --annotations {input[0]:q}"
+        " --images {params.images:q} --skeleton {params.skeleton:q} {params.options:q}"
+        " --chunk-rows {params.chunk_rows} --shard-rows {params.shard_rows}"
         " --threads {threads} --out {params.out:q} > {log:q} 2>&1"

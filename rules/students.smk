@@ -4,6 +4,7 @@ rule train_student:
     input:
         samples=training_samples,
         logits=teacher_logits,
+        init=init_file,
     output:
         MODEL,
     log:
@@ -23,6 +24,7 @@ rule train_student:
         cache_mb=MEMORY_MB,
     params:
         distil=distil_options,
+        init=init_options,
         recipe=lambda wildcards: list(
             posecache_recipe.to_options(CONFIG.recipe(CONFIG.trained[wildcards.model]))
         ),
@@ -34,7 +36,7 @@ rule train_student:
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
         "python $STAGES/train_student.py --name {wildcards.model} --samples {params.samples:q}"
-        " --logits {params.logits:q} {params.distil:q} --chunk-rows {params.chunk_rows}"
+        " --logits {params.logits:q} {params.distil:q} {params.init:q} --chunk-rows {params.chunk_rows}"
         " --memory-mb {resources.cache_mb} --device {resources.device} --threads {threads}"
         " --out {params.out:q} {params.recipe:q} > {log:q} 2>&1"
 

@@ -1,14 +1,16 @@
-# tables: the paper's, from scores.
-rule make_table1:
+# tables: the paper's and its authors' report's, from scores.
+rule make_table:
     input:
-        table1_scores,
+        table_scores,
     output:
-        csv=f"{RESULTS}/tables/table1.csv",
-        md=f"{RESULTS}/tables/table1.md",
+        csv=f"{RESULTS}/tables/{{table}}.csv",
+        md=f"{RESULTS}/tables/{{table}}.md",
     log:
-        f"{LOGS}/make_table1.log",
+        f"{LOGS}/make_table/{{table}}.log",
     benchmark:
-        f"{BENCHMARKS}/make_table1.tsv"
+        f"{BENCHMARKS}/make_table/{{table}}.tsv"
+    wildcard_constraints:
+        table="|".join(FILLED) or "$^",
     conda:
         "../envs/posecache.yaml"
     threads: 1
@@ -16,15 +18,9 @@ rule make_table1:
         mem_mb=1000,
         runtime=10,
     params:
-        scores=lambda wildcards, input: str(Path(input[0]).parents[1]),
-        students=[
-            f"{size}:mpii={names.mpii},coco={names.coco},unified={names.unified}"
-            for size, names in CONFIG.tables.table1.items()
-        ],
-        teachers=[
-            f"{teacher}:{','.join(benchmarks)}"
-            for teacher, benchmarks in CONFIG.tables.teachers.items()
-        ],
+        scores=f"{RESULTS}/scores",
+        models=table_models,
+        teachers=table_teachers,
     shell:
-        "python $STAGES/make_table.py --scores {params.scores:q} --students {params.students:q}"
-        " --teachers {params.teachers:q} --out {output.csv:q} > {log:q} 2>&1"
+        "python $STAGES/make_table.py --table {wildcards.table} --scores {params.scores:q}"
+        " --models {params.models:q} {params.teachers:q} --out {output.csv:q} > {log:q} 2>&1"

@@ -24,7 +24,7 @@ def changed(key: str, value: Any) -> dict[str, Any]:
 
 def test_the_demo_configuration_is_valid_and_explains_every_key() -> None:
     text = (ROOT / "config.yaml").read_text()
-    config.load(ROOT / "config.yaml")
+    config.load(ROOT / "config.yaml", ROOT)
     sections = (
         config.Config, config.Samples, config.Crops, config.Teacher, config.Train,
         config.Student, config.Distil, config.Benchmark, config.Tables, config.Logits,
@@ -60,7 +60,7 @@ def test_a_models_training_goes_on_top_of_the_common_one() -> None:
         ("students.unified-t.distil.teachers", {"nobody": 1.0}, r"'nobody', expected one of teach"),
         ("students.unified-t.distil.mode", "mine", r"distil\.mode: .*equation-8.*'mine'"),
         ("samples.coco-train.skeleton", "coco18", r"samples\.coco-train\.skeleton: .*coco18"),
-        ("samples.coco-train.format", "voc", r"format: .*'coco', 'mpii' or 'halpe'.*'voc'"),
+        ("samples.coco-train.format", "voc", r"format: .*'coco', 'crowdpose', 'halpe' or 'mpii'.*'voc'"),
         (
             "students.coco-t.training",
             {"variant": "xxl"},
@@ -76,8 +76,16 @@ def test_a_models_training_goes_on_top_of_the_common_one() -> None:
         ("students.coco-t.samples", ["coco"], r"students\.coco-t\.samples: .*'coco', expected"),
         ("students.coco-t.samples", ["coco-val"], r"stores no crops"),
         ("benchmarks.coco.samples", "x", r"benchmarks\.coco\.samples: .*'x'"),
-        ("benchmarks.mpii.metric", "oks", r"benchmarks\.mpii\.metric: oks needs a coco or halpe"),
-        ("tables.table1.tiny.coco", "x", r"tables\.table1\.tiny: .*'x'"),
+        ("benchmarks.mpii.metric", "oks", r"benchmarks\.mpii\.metric: oks needs a format other"),
+        ("tables.students.tiny.coco", "x", r"tables: tiny\.coco: .*'x'"),
+        ("tables.students.tiny.huge", "x", r"tables\.students\.tiny\.huge"),
+        ("tables.teacher_sets.I.coco", "x", r"tables: I\.coco: .*'x'"),
+        ("samples.mpii-val.boxes", "b.json", r"samples\.mpii-val: `boxes` other than gt need"),
+        ("samples.coco-train.boxes", "b.json", r"samples\.coco-train: `crops` are for training"),
+        ("samples.coco-val.boxes", "b.json", r"benchmarks\.coco-pckh\.metric: pckh needs .*`boxes"),
+        ("samples.coco-val.head_boxes", "h.mat", r"samples\.coco-val: `head_boxes` belong to"),
+        ("training.augmentation", {"blur": 1}, r"training\.augmentation\.blur: unknown key"),
+        ("training.final_augmentation", {"blur": 1}, r"training.*blur"),
         ("tables.teachers", {"teacher-coco": ["x"]}, r"tables\.teachers\.teacher-coco: .*'x'"),
         ("teachers.teacher-coco.weights", "a.onnx", r"teachers\.teacher-coco: .*either"),
         ("teachers.third", {"weights": "a.onnx"}, r"teachers\.third: .*also needs"),
@@ -102,7 +110,27 @@ def test_a_missing_section_is_named() -> None:
 def test_a_file_that_is_no_configuration_is_named(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     with pytest.raises(ValueError, match=r"c\.yaml: no such configuration"):
-        config.load(path)
+        config.load(path, tmp_path)
     path.write_text("a: [")
     with pytest.raises(ValueError, match=r"c\.yaml: not YAML"):
-        config.load(path)
+        config.load(path, tmp_path)
+
+
+def test_a_configuration_may_extend_another(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "extends: config.yaml\ndemo: null\nstudents: {unified-t: {distil: {alpha: 0.5}}}\n"
+    )
+    mine = config.load(tmp_path / "mine.yaml", ROOT)
+    demo = config.parse(DEMO)
+    assert mine.demo is None
+    changed = mine.students["unified-t"].distil
+    assert changed is not None
+    assert (changed.alpha, changed.teachers["teacher-coco"]) == (0.5, 0.45)
+    assert mine.students["mpii-t"] == demo.students["mpii-t"]
+
+
+def test_a_stretched_crop_is_the_students() -> None:
+    teacher = {"weights": "a.pth", "skeleton": "mpii16", "input_size": [64, 64], "crop": "stretch"}
+    parsed = config.parse(changed("teachers.third", teacher))
+    assert parsed.crop_size(parsed.teachers["third"]) == (64, 96)
+    assert parsed.crop_size(parsed.teachers["teacher-coco"]) is None

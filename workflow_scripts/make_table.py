@@ -1,4 +1,4 @@
-"""Make Table 1 from scores: results/tables/table1.csv, and table1.md beside it.
+"""Make one table from scores: results/tables/TABLE.csv, and TABLE.md beside it.
 
 Reads results/scores/MODEL/BENCHMARK.json.
 """
@@ -8,12 +8,13 @@ from pathlib import Path
 
 from posecache import files, tables
 from posecache.stage import run_stage
+from posecache.table_specs import TABLES
 
 
-def pairs(text: str) -> tuple[str, dict[str, str]]:
-    """`SIZE:mpii=NAME,coco=NAME,unified=NAME` of the command line."""
-    size, _, rest = text.partition(":")
-    return size, dict(item.split("=", 1) for item in rest.split(","))
+def part(text: str) -> tuple[str, str]:
+    """`PART=MODEL` of the command line."""
+    name, _, model = text.partition("=")
+    return name, model
 
 
 def benchmarks(text: str) -> tuple[str, list[str]]:
@@ -24,22 +25,28 @@ def benchmarks(text: str) -> tuple[str, list[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table", choices=sorted(TABLES), required=True)
     parser.add_argument("--scores", type=Path, required=True, help="folder of the scores")
     parser.add_argument(
-        "--students",
-        type=pairs,
+        "--models",
+        type=part,
         nargs="+",
         required=True,
-        metavar="SIZE:mpii=NAME,coco=NAME,unified=NAME",
+        metavar="PART=MODEL",
+        help="which model plays which part, as tiny.unified=unified-t or I.coco=teacher-coco",
     )
     parser.add_argument(
-        "--teachers", type=benchmarks, nargs="*", default=[], metavar="NAME:BENCHMARK,..."
+        "--teachers",
+        type=benchmarks,
+        nargs="*",
+        default=[],
+        metavar="NAME:BENCHMARK,...",
+        help="teachers that are listed below the table",
     )
     parser.add_argument("--out", type=Path, required=True, help="the CSV; .md lies beside it")
     arguments = parser.parse_args()
-    table = tables.table1(arguments.scores, dict(arguments.students))
-    text = "Ours, and the paper's number in parentheses; italics: the 12 shared keypoints.\n\n"
-    text += tables.as_markdown(table)
+    table = tables.make(arguments.table, arguments.scores, dict(arguments.models))
+    text = tables.as_markdown(arguments.table, table)
     if arguments.teachers:
         text += "\n" + tables.teachers_markdown(arguments.scores, dict(arguments.teachers))
     files.write_whole(arguments.out.with_suffix(".md"), text)

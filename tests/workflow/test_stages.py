@@ -61,8 +61,8 @@ def test_halpe_goes_through_the_same_rules(finished: Workdir) -> None:
     done = finished.snakemake("--cores", "2", "results/samples/halpe-val/manifest.json")
     assert done.returncode == 0, done.stdout + done.stderr
     store = samples.open(finished.path / "results" / "samples" / "halpe-val")
-    assert store.skeleton == "halpe26"
-    assert store.column("keypoints").shape[1:] == (26, 2)
+    assert store.skeleton == "halpe26+mpii16"
+    assert store.column("keypoints").shape[1:] == (27, 2)
 
 
 def test_a_teacher_of_another_size_ends_the_import_with_one_line(finished: Workdir) -> None:

@@ -19,6 +19,10 @@ from posecache import skeletons
 from posecache.recipe import Recipe, merge
 from posecache.validation import explain
 
+# What a model was trained on; "short": the report's 50 epochs.
+StudentRole = Literal[
+    "mpii", "coco", "combined", "unified", "coco-short", "combined-short", "unified-short"
+]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -65,12 +69,24 @@ class Crops(Closed):
 class Samples(Closed):
     """A sample set: an annotation file, its images and the skeleton it labels."""
 
-    format: Literal["coco", "mpii", "halpe"]
+    format: Literal["coco", "crowdpose", "halpe", "mpii"]
     annotations: str
     images: str
     skeleton: SkeletonName
+    boxes: str = "gt"
+    head_boxes: str | None = None
     images_list: str | None = None
     crops: Crops | None = None
+
+    @model_validator(mode="after")
+    def _fitting_files(self) -> Self:
+        if self.format == "mpii" and self.boxes != "gt":
+            raise ValueError("`boxes` other than gt need the format coco, crowdpose or halpe")
+        if self.format != "mpii" and self.head_boxes is not None:
+            raise ValueError("`head_boxes` belong to the format mpii")
+        if self.boxes != "gt" and self.crops is not None:
+            raise ValueError("`crops` are for training, which needs `boxes: gt`")
+        return self
 
 
 class Train(Closed):
@@ -78,17 +94,21 @@ class Train(Closed):
 
     samples: Annotated[list[Name], Field(min_length=1)]
     training: dict[str, Any] = {}
+    init: str | None = None  # a .pth file: the backbone to start from
 
 
 class Teacher(Closed):
-    """A teacher: an ONNX file (`weights`) or one trained here (`train`)."""
+    """A teacher: an ONNX or MMPose file (`weights`) or one trained here (`train`)."""
 
     weights: str | None = None
-    sha256: str | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{8,64}$")] | None = None
     skeleton: SkeletonName | None = None
     input_size: tuple[PositiveInt, PositiveInt] | None = None
     padding: PositiveFloat = 1.25
     color_order: Literal["rgb", "bgr"] = "rgb"
+    mean: tuple[float, float, float] | None = None
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
+    crop: Literal["native", "stretch"] = "native"
     license: str | None = None
     train: Train | None = None
 
@@ -128,19 +148,22 @@ class Benchmark(Closed):
     nms: Fraction | None = 0.9
 
 
-class TableStudents(Closed):
-    """The three students of one size in Table 1."""
-
-    mpii: Name
-    coco: Name
-    unified: Name
-
-
 class Tables(Closed):
-    """Which models fill Table 1, and the teachers printed below it."""
+    """Which models fill the tables, and the teachers printed below Table 1."""
 
-    table1: dict[Literal["tiny", "small"], TableStudents]
+    students: dict[Literal["tiny", "small"], dict[StudentRole, Name]] = {}
+    teacher_sets: dict[Literal["I", "II"], dict[Literal["coco", "mpii"], Name]] = {}
     teachers: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Model names by part and role, as `tiny.unified` or `I.coco`."""
+        return {
+            f"{part}.{role}": name
+            for section in (self.students, self.teacher_sets)
+            for part, names in section.items()
+            for role, name in names.items()
+        }
 
 
 class Logits(Closed):
@@ -179,13 +202,19 @@ class Config(Closed):
     teachers: dict[Name, Teacher] = {}
     students: dict[Name, Student]
     benchmarks: dict[Name, Benchmark]
-    tables: Tables
+    tables: Tables = Tables()
     logits: Logits = Logits()
     compute: Compute = Compute()
 
     def recipe(self, train: Train) -> Recipe:
         """The full recipe of a trained model: defaults, `training`, then its own `training`."""
         return Recipe.model_validate(merge(self.training, train.training))
+
+    def crop_size(self, teacher: Teacher) -> tuple[int, int] | None:
+        """The crop that is stretched to a teacher's input: the students', as the authors' code."""
+        if teacher.crop == "native":
+            return None
+        return Recipe.model_validate(self.training).input_size
 
     @property
     def trained(self) -> dict[str, Train]:
@@ -210,15 +239,35 @@ class Config(Closed):
         return teacher.skeleton
 
 
-def load(path: Path) -> Config:
-    """Read and check a configuration file; ValueError in one line."""
+def load(path: Path, root: Path) -> Config:
+    """Read and check a configuration file; ValueError in one line. `root`: see `extended`."""
+    return parse(extended(_read(path), root), str(path))
+
+
+def extended(record: Any, root: Path) -> Any:
+    """The configuration on top of the one that its key `extends` names, a path below `root`."""
+    if not isinstance(record, dict) or "extends" not in record:
+        return record
+    base = extended(_read(root / record["extends"]), root)
+    return _on_top(base, {key: value for key, value in record.items() if key != "extends"})
+
+
+def _on_top(base: Any, record: Any) -> Any:
+    """`record` over `base`, sections merged key by key, as Snakemake merges configuration files."""
+    if not (isinstance(base, dict) and isinstance(record, dict)):
+        return record
+    merged = {key: _on_top(base[key], value) if key in base else value
+              for key, value in record.items()}  # fmt: skip
+    return {**base, **merged}
+
+
+def _read(path: Path) -> Any:
     try:
-        record = yaml.safe_load(path.read_text())
+        return yaml.safe_load(path.read_text())
     except FileNotFoundError:
         raise ValueError(f"{path}: no such configuration") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    return parse(record, str(path))
 
 
 def parse(record: object, source: str = "config") -> Config:
@@ -276,10 +325,12 @@ def _references(config: Config) -> list[str]:
         problems += _unknown(f"benchmarks.{name}.samples", [benchmark.samples], config.samples)
         wanted = config.samples.get(benchmark.samples)
         if benchmark.metric == "oks" and wanted is not None and wanted.format == "mpii":
-            problems.append(f"benchmarks.{name}.metric: oks needs a coco or halpe annotation file")
+            problems.append(f"benchmarks.{name}.metric: oks needs a format other than mpii")
+        if benchmark.metric == "pckh" and wanted is not None and wanted.boxes != "gt":
+            problems.append(f"benchmarks.{name}.metric: pckh needs a sample set with `boxes: gt`")
     models = [*config.teachers, *config.students]
-    for size, row in config.tables.table1.items():
-        problems += _unknown(f"tables.table1.{size}", row.model_dump().values(), models)
+    for key, name in config.tables.models.items():
+        problems += _unknown(f"tables: {key}", [name], models)
     for name, benchmarks in config.tables.teachers.items():
         problems += _unknown("tables.teachers", [name], config.teachers)
         problems += _unknown(f"tables.teachers.{name}", benchmarks, config.benchmarks)

@@ -1,46 +1,39 @@
-"""Table 1 of the paper from scores: ours, the published number beside it, the difference."""
+"""The tables of the paper and of its authors' report, from scores: ours beside the published.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+What each table holds is data (table_specs.py); which of our models plays which part is
+configuration.
+"""
+
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from posecache import files
+from posecache.table_specs import SHARED, TABLES, Row, Table
 
 PUBLISHED = Path(__file__).parent / "published"
-MPII = {"mpii_pck": "mean", "mpii_pck_01": "mean@0.1"}
-COCO = {
-    "coco_ap": "AP", "coco_ap50": "AP50", "coco_ap75": "AP75",
-    "coco_ar": "AR", "coco_ar50": "AR50", "coco_ar75": "AR75",
-}  # fmt: skip
-METRICS = (*MPII, *COCO)
-HEADINGS = ("PCKh", "PCKh@0.1", "AP", "AP50", "AP75", "AR", "AR50", "AR75")
 SAME = ("boxes", "flip", "n", "samples")  # what all scores of a column must share
 
 Score = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Row:
-    """A kind of training in Table 1: which student, on which benchmarks.
+def needed(name: str, models: Mapping[str, str]) -> dict[tuple[str, str], None] | None:
+    """(model, benchmark) of every score of a table; None where a part has no model.
 
-    A starred row's shared-keypoint benchmark covers the 12 keypoints that both datasets have.
+    A size that is left out altogether is no gap: its rows are left out too.
     """
+    rows = _rows(TABLES[name], models)
+    if not rows or any(row.part not in models for row in rows):
+        return None
+    return dict.fromkeys((models[r.part], b) for r in rows for b in r.benchmarks.values())
 
-    training: str
-    student: str
-    mpii: str
-    coco: str
 
-
-ROWS = (
-    Row("MPII", "mpii", "mpii", "coco"),
-    Row("MPII*", "mpii", "mpii", "coco-shared12"),
-    Row("COCO*", "coco", "mpii-shared12", "coco"),
-    Row("Unified", "unified", "mpii", "coco"),
-)
+def _rows(table: Table, models: Mapping[str, str]) -> list[Row]:
+    """The rows of those sizes and teacher sets of which there are models."""
+    sections = {part.partition(".")[0] for part in models}
+    return [row for row in table.rows if row.part.partition(".")[0] in sections]
 
 
 def read_score(folder: Path, model: str, benchmark: str) -> Score:
@@ -50,49 +43,64 @@ def read_score(folder: Path, model: str, benchmark: str) -> Score:
     return score
 
 
-def table1(folder: Path, students: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """The eight rows of Table 1, from the scores under `folder`.
+def make(name: str, folder: Path, models: Mapping[str, str]) -> pd.DataFrame:
+    """A table from the scores under `folder`; `models` names our model of each part.
 
-    `students` names for each size (tiny, small) the students trained on mpii, coco and unified.
+    Columns: the labels, our model, our numbers, the published ones, the differences; in 0-100.
     Raises ValueError where scores of one column were made by different protocols.
     """
-    lines = pd.read_csv(PUBLISHED / "paper_table1.csv").to_dict("records")
-    published = {(line["model"], line["training"]): line for line in lines}
-    records, columns = [], {"mpii": [], "coco": []}  # type: ignore[var-annotated]
-    for size, names in students.items():
-        for row in ROWS:
-            mpii = read_score(folder, names[row.student], row.mpii)
-            coco = read_score(folder, names[row.student], row.coco)
-            columns["mpii"].append(mpii)
-            columns["coco"].append(coco)
-            ours = _numbers(mpii, coco)
-            theirs = published[(size, row.training)]
-            records.append({"model": size, "training": row.training} | _beside(ours, theirs))
-    for scores in columns.values():
-        _check_protocols(scores)
+    table = TABLES[name]
+    published = _published(table)
+    records, used = [], {}  # type: ignore[var-annotated]
+    for row in _rows(table, models):
+        scores = {d: read_score(folder, models[row.part], b) for d, b in row.benchmarks.items()}
+        for dataset, score in scores.items():
+            used.setdefault(dataset, []).append(score)
+        ours = _numbers(table, scores)
+        labels = dict(zip(table.labels, row.labels, strict=True))
+        records.append(labels | _beside(models[row.part], ours, published[row.labels], scores))
+        if not table.keypoints:
+            del records[-1]["keypoints"]
+    for scores in used.values():
+        _check_protocols(name, scores)
     return pd.DataFrame.from_records(records)
 
 
-def _numbers(mpii: Score, coco: Score) -> dict[str, float]:
-    """A row's own numbers."""
-    numbers = {name: mpii["metrics"][key] for name, key in MPII.items()}
-    numbers |= {name: coco["metrics"][key] for name, key in COCO.items()}
-    numbers["keypoints"] = mpii["num_keypoints"]
-    numbers["average"] = (numbers["mpii_pck"] + numbers["coco_ap"]) / 2
+def _published(table: Table) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """The published numbers by the row's labels."""
+    frame = pd.read_csv(PUBLISHED / table.published, dtype=dict.fromkeys(table.labels, str))
+    return {tuple(line[key] for key in table.labels): line for line in frame.to_dict("records")}
+
+
+def _numbers(table: Table, scores: Mapping[str, Score]) -> dict[str, float]:
+    """A row's own numbers; NaN where it has no benchmark of a column's dataset."""
+    numbers = {
+        column.name: scores[column.dataset]["metrics"][column.metric]
+        if column.dataset in scores
+        else float("nan")
+        for column in table.columns
+    }
+    if table.averaged:
+        first, second = table.averaged
+        numbers["average"] = (numbers[first] + numbers[second]) / 2
     return numbers
 
 
-def _beside(ours: Mapping[str, float], theirs: Mapping[Any, Any]) -> dict[str, float]:
-    """Ours, then the published numbers, then the differences."""
-    names = (*METRICS, "average")
-    row = {**{name: round(ours[name], 2) for name in METRICS}, "keypoints": int(ours["keypoints"])}
-    row["average"] = round(ours["average"], 2)
-    row |= {f"published_{name}": float(theirs[name]) for name in names}
-    row |= {f"difference_{name}": round(ours[name] - float(theirs[name]), 2) for name in names}
+def _beside(
+    model: str, ours: Mapping[str, float], theirs: Mapping[str, Any], scores: Mapping[str, Score]
+) -> dict[str, Any]:
+    """Our model, our numbers, the published ones, the differences."""
+    row: dict[str, Any] = {"ours": model}
+    row |= {name: round(value, 2) for name, value in ours.items() if name != "average"}
+    row["keypoints"] = int(next(iter(scores.values()))["num_keypoints"])
+    if "average" in ours:
+        row["average"] = round(ours["average"], 2)
+    row |= {f"published_{name}": float(theirs[name]) for name in ours}
+    row |= {f"difference_{name}": round(v - float(theirs[name]), 2) for name, v in ours.items()}
     return row
 
 
-def _check_protocols(scores: list[Score]) -> None:
+def _check_protocols(table: str, scores: list[Score]) -> None:
     """All scores of a column were made in the same way."""
     first = scores[0]
     for score in scores[1:]:
@@ -100,35 +108,45 @@ def _check_protocols(scores: list[Score]) -> None:
             a, b = first["protocol"][key], score["protocol"][key]
             if a != b:
                 raise ValueError(
-                    f"Table 1 would mix protocols: {first['model']} on {first['benchmark']} has "
+                    f"{table} would mix protocols: {first['model']} on {first['benchmark']} has "
                     f"{key} {a}, {score['model']} on {score['benchmark']} has {b}"
                 )
 
 
-def as_markdown(table: pd.DataFrame) -> str:
-    """Table 1 as the paper prints it, the published number in parentheses behind ours.
+def as_markdown(name: str, frame: pd.DataFrame) -> str:
+    """A table as it is printed: the published number in parentheses behind ours.
 
-    Numbers over the 12 shared keypoints are in italics.
+    Numbers of starred rows over the 12 shared keypoints are in italics.
     """
-    lines = [
-        "| Model | Training | " + " | ".join(f"{h}" for h in HEADINGS) + " | Kpts | Avg |",
-        "|" + "---|" * (len(HEADINGS) + 4),
-    ]
-    for _, row in table.iterrows():
-        italic = {"MPII*": COCO, "COCO*": MPII}.get(row["training"], {})
-        cells = [_cell(row, name, name in italic) for name in METRICS]
-        average = _cell(row, "average", False)
-        lines.append(
-            f"| {row['model'].capitalize()} | {row['training'].replace('*', chr(92) + '*')} | "
-            + " | ".join(cells)
-            + f" | {row['keypoints']} | {average} |"
-        )
-    return "\n".join(lines) + "\n"
+    table = TABLES[name]
+    headings = [*table.labels, "ours", *(column.heading for column in table.columns)]
+    headings += ["Kpts"] if table.keypoints else []
+    headings += ["Avg"] if table.averaged else []
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    rows = {row.labels: row for row in table.rows}
+    for record in frame.to_dict("records"):
+        labels = tuple(str(record[key]) for key in table.labels)
+        shared = {d for d, b in rows[labels].benchmarks.items() if b == SHARED.get(d)}
+        cells = [label.replace("*", r"\*") for label in (*labels, record["ours"])]
+        cells += [_cell(record, c.name, c.dataset in shared) for c in table.columns]
+        cells += [str(record["keypoints"])] if table.keypoints else []
+        cells += [_cell(record, "average", False)] if table.averaged else []
+        lines.append("| " + " | ".join(cells) + " |")
+    return f"{table.title}. Ours, and the published number in parentheses.\n\n" + _joined(lines)
 
 
-def _cell(row: pd.Series, name: str, italic: bool) -> str:
+def _cell(record: Mapping[Any, Any], name: str, italic: bool) -> str:
     mark = "*" if italic else ""
-    return f"{mark}{row[name]:.2f}{mark} ({row[f'published_{name}']:.2f})"
+    ours, theirs = (_shown(record[key]) for key in (name, f"published_{name}"))
+    return f"{mark}{ours}{mark} ({theirs})"
+
+
+def _shown(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.2f}"
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "\n".join(lines) + "\n"
 
 
 def teachers_markdown(folder: Path, teachers: Mapping[str, list[str]]) -> str:
@@ -143,4 +161,4 @@ def teachers_markdown(folder: Path, teachers: Mapping[str, list[str]]) -> str:
             text = ", ".join(f"{names.get(k, k)} {v:.2f}" for k, v in shown.items())
             count = len(score["protocol"]["keypoints"])
             lines.append(f"| {teacher} | {benchmark} | {count} | {text} |")
-    return "\n".join(lines) + "\n"
+    return _joined(lines)

@@ -1,0 +1,108 @@
+"""Dry runs of the experiments that are shipped: every table of theirs, from files that are there."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conftest import ROOT
+from posecache import config
+
+PAPER = {f"table{number}" for number in range(1, 6)}
+REPORT = {f"report_table{number}" for number in range(2, 6)}
+EXPERIMENTS = {"paper": PAPER, "authors-code": PAPER, "report": PAPER | REPORT}
+
+
+def load(name: str) -> config.Config:
+    return config.load(ROOT / "configs" / f"{name}.yaml", ROOT)
+
+
+def lay_out(folder: Path, experiment: config.Config) -> None:
+    """Empty files in all places where the user's own belong."""
+    paths = [teacher.weights for teacher in experiment.teachers.values() if teacher.weights]
+    for samples in experiment.samples.values():
+        boxes = samples.boxes if samples.boxes != "gt" else None
+        paths += [p for p in (samples.annotations, boxes, samples.head_boxes) if p]
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+
+
+def dry_run(folder: Path, name: str) -> str:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--configfile", str(ROOT / "configs" / f"{name}.yaml"), "--dry-run"]
+    command += ["--workflow-profile", str(ROOT / "profiles" / "gpu")]
+    done = subprocess.run(
+        [*command, "--cores", "16", "--directory", str(folder)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_one_command_plans_every_table(tmp_path: Path, name: str) -> None:
+    experiment = load(name)
+    lay_out(tmp_path, experiment)
+    plan = dry_run(tmp_path, name)
+    for table in PAPER | REPORT:
+        path = f"output: {experiment.results}/tables/{table}.csv"
+        assert (path in plan) == (table in EXPERIMENTS[name]), table
+    assert "make_demo" not in plan
+
+
+def test_the_papers_weights_and_recipe() -> None:
+    paper = load("paper")
+    for size in "ts":
+        student = paper.students[f"rtmpose-{size}-unified"]
+        assert student.distil is not None
+        assert student.distil.alpha == 0.30
+        assert student.distil.teachers == {"rtmpose-m-coco": 0.45, "rtmpose-m-mpii": 0.25}
+        recipe = paper.recipe(student)
+        assert (recipe.variant, recipe.epochs, recipe.batch_size) == (size, 420, 256)
+        assert (recipe.lr, recipe.warmup_steps, recipe.final_epochs) == (4e-3, 1000, 30)
+        assert recipe.ema == {"t": None, "s": 0.0002}[size]
+        assert paper.skeleton(student) == "coco17+mpii16"
+    assert {t.crop for t in paper.teachers.values()} == {"native"}
+    assert paper.samples["coco2017-val"].boxes.endswith("AP_H_56_person.json")
+    assert paper.samples["halpe-val2017"].boxes == "gt"
+
+
+def test_the_authors_code_differs_where_it_says() -> None:
+    authors, paper = load("authors-code"), load("paper")
+    student = authors.students["rtmpose-t-unified"]
+    assert student.distil is not None
+    assert student.distil.mode == "authors-code"
+    assert list(student.distil.teachers.items()) == [  # the decay reaches the last one
+        ("rtmpose-m-coco", 0.25),
+        ("rtmpose-m-mpii", 0.45),
+    ]
+    assert authors.crop_size(authors.teachers["rtmpose-m-mpii"]) == (192, 256)
+    assert authors.logits.flip is False
+    assert authors.recipe(student).clip == 1.0
+    assert authors.recipe(student) == paper.recipe(student).model_copy(update={"clip": 1.0})
+
+
+def test_the_reports_short_runs_learn_from_home_made_teachers() -> None:
+    report = load("report")
+    student = report.students["rtmpose-s-unified-50e"]
+    assert student.distil is not None
+    assert set(student.distil.teachers) == {"rtmpose-m-coco-home", "rtmpose-m-mpii-home"}
+    assert report.recipe(student).epochs == 50
+    sizes: dict[str, Any] = {}
+    for name in student.distil.teachers:
+        train = report.teachers[name].train
+        assert train is not None
+        assert report.recipe(train).epochs == 100
+        sizes[name] = report.recipe(train).input_size
+    assert sizes == {"rtmpose-m-coco-home": (192, 256), "rtmpose-m-mpii-home": (256, 256)}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_configuration_does_not_rest_on_the_demos(name: str) -> None:
+    record = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text())
+    assert "demo" not in record
+    assert load(name).demo is None

@@ -1,0 +1,177 @@
+"""What the tables of the paper and of its authors' report hold: columns, rows, published numbers.
+
+A row's part names a student by size and role, `tiny.unified`, or a teacher by set and dataset,
+`I.coco`; the configuration says which of our models plays it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SIZES = ("tiny", "small")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of a row: a metric of the row's benchmark on this dataset."""
+
+    name: str  # in the CSV
+    heading: str
+    dataset: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row's labels, who is scored, and on which benchmark of each dataset."""
+
+    labels: tuple[str, ...]
+    part: str
+    benchmarks: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table. `averaged` names the two columns whose mean is the last one."""
+
+    title: str
+    published: str
+    labels: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    averaged: tuple[str, str] | None = None
+    keypoints: bool = False  # whether there is a column with the model's number of keypoints
+
+
+def _columns(dataset: str, prefix: str, metrics: Mapping[str, str]) -> tuple[Column, ...]:
+    return tuple(
+        Column(f"{prefix}{suffix}", metric, dataset, metric) for suffix, metric in metrics.items()
+    )
+
+
+PCKH = (
+    Column("mpii_pck", "PCKh", "mpii", "mean"),
+    Column("mpii_pck_01", "PCKh@0.1", "mpii", "mean@0.1"),
+)
+SIX = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "ar": "AR", "ar50": "AR50", "ar75": "AR75"}
+TEN = {
+    "ap": "AP", "ap50": "AP50", "ap75": "AP75", "ap_m": "APM", "ap_l": "APL",
+    "ar": "AR", "ar50": "AR50", "ar75": "AR75", "ar_m": "ARM", "ar_l": "ARL",
+}  # fmt: skip
+JOINTS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
+BOTH = {"mpii": "mpii", "coco": "coco"}
+SHARED = {"mpii": "mpii-shared12", "coco": "coco-shared12"}
+DISTILLED = (("no", "combined"), ("yes", "unified"))
+
+
+def _by_distillation(benchmarks: Mapping[str, str]) -> tuple[Row, ...]:
+    """Each size without and with teachers."""
+    return tuple(
+        Row((size, distil), f"{size}.{role}", benchmarks)
+        for size in SIZES
+        for distil, role in DISTILLED
+    )
+
+
+def _report_students(size: str) -> tuple[Row, ...]:
+    """COCO alone, both, both distilled; long and short."""
+    return tuple(
+        Row((dataset, distilled, epochs), f"{size}.{role}{suffix}", benchmarks)
+        for epochs, suffix in (("420", ""), ("50", "-short"))
+        for dataset, distilled, role, benchmarks in (
+            ("COCO", "no", "coco", {"coco": "coco"}),
+            ("Combined", "no", "combined", BOTH),
+            ("Combined", "yes", "unified", BOTH),
+        )
+    )
+
+
+def _report_teachers(name: str, epochs: Mapping[str, str]) -> tuple[Row, ...]:
+    return tuple(
+        Row((name, dataset.upper(), epochs[dataset]), f"{name}.{dataset}", {dataset: dataset})
+        for dataset in ("coco", "mpii")
+    )
+
+
+TABLES = {
+    "table1": Table(
+        title="Models on both datasets; starred: the 12 keypoints that both have",
+        published="paper_table1.csv",
+        labels=("model", "training"),
+        columns=(*PCKH, *_columns("coco", "coco_", SIX)),
+        rows=tuple(
+            Row((size, training), f"{size}.{role}", benchmarks)
+            for size in SIZES
+            for training, role, benchmarks in (
+                ("MPII", "mpii", BOTH),
+                ("MPII*", "mpii", BOTH | {"coco": SHARED["coco"]}),
+                ("COCO*", "coco", BOTH | {"mpii": SHARED["mpii"]}),
+                ("Unified", "unified", BOTH),
+            )
+        ),
+        averaged=("mpii_pck", "coco_ap"),
+        keypoints=True,
+    ),
+    "table2": Table(
+        title="With and without distillation",
+        published="paper_table2.csv",
+        labels=("model", "distill"),
+        columns=(
+            Column("mpii_pckh", "PCKh", "mpii", "mean"),
+            Column("coco_ap", "AP", "coco", "AP"),
+        ),
+        rows=_by_distillation(BOTH),
+        averaged=("mpii_pckh", "coco_ap"),
+    ),
+    "table3": Table(
+        title="COCO in detail",
+        published="paper_table3.csv",
+        labels=("model", "distill"),
+        columns=_columns("coco", "", TEN),
+        rows=_by_distillation({"coco": "coco"}),
+    ),
+    "table4": Table(
+        title="MPII in detail",
+        published="paper_table4.csv",
+        labels=("model", "distill"),
+        columns=(
+            *(Column(joint, joint.capitalize(), "mpii", joint) for joint in JOINTS),
+            Column("mean_01", "Mean@0.1", "mpii", "mean@0.1"),
+        ),
+        rows=_by_distillation({"mpii": "mpii"}),
+    ),
+    "table5": Table(
+        title="Halpe, the 21 keypoints of the union, ground-truth boxes",
+        published="paper_table5.csv",
+        labels=("model",),
+        columns=_columns("halpe", "", TEN),
+        rows=tuple(Row((size,), f"{size}.unified", {"halpe": "halpe-union21"}) for size in SIZES),
+    ),
+    "report_table2": Table(
+        title="Teacher set I",
+        published="report_table2_table3_teachers.csv",
+        labels=("teacher_set", "dataset", "epochs"),
+        columns=(*PCKH, *_columns("coco", "coco_", SIX)),
+        rows=_report_teachers("I", {"coco": "420", "mpii": "210"}),
+    ),
+    "report_table3": Table(
+        title="Teacher set II",
+        published="report_table2_table3_teachers.csv",
+        labels=("teacher_set", "dataset", "epochs"),
+        columns=(*PCKH, *_columns("coco", "coco_", SIX)),
+        rows=_report_teachers("II", {"coco": "100", "mpii": "100"}),
+    ),
+    "report_table4": Table(
+        title="Tiny students, trained long and short",
+        published="report_table4_tiny.csv",
+        labels=("dataset", "distilled", "epochs"),
+        columns=(*PCKH, *_columns("coco", "coco_", SIX)),
+        rows=_report_students("tiny"),
+    ),
+    "report_table5": Table(
+        title="Small students, trained long and short",
+        published="report_table5_small.csv",
+        labels=("dataset", "distilled", "epochs"),
+        columns=(*PCKH, *_columns("coco", "coco_", SIX)),
+        rows=_report_students("small"),
+    ),
+}
