@@ -2,22 +2,28 @@
 VENV := .venv
 PYTHON ?= python3
 CORES ?= 8
+# For a test: without its dependencies, whose OpenCV and ONNX Runtime would replace ours.
+CLIENT := rtmlib==0.0.16
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup table1 test lint lock clean
+.PHONY: setup table1 tables test lint lock clean
 
 setup: $(VENV)/ready
 
-$(VENV)/ready: requirements.lock pyproject.toml
+$(VENV)/ready: requirements.lock pyproject.toml Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "posecache needs Python >= 3.11; choose one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --no-deps $(CLIENT)
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 table1: setup
 	snakemake --cores $(CORES) results/tables/table1.csv
+
+tables: setup
+	snakemake --cores $(CORES)
 
 test: setup
 	pytest

@@ -68,12 +68,12 @@ def crop_options(wildcards):
 
 
 def sample_files(wildcards):
-    """The files that a sample set is made of, its images apart; the annotations first."""
+    """The files that stand beside a sample set's annotations, its images apart."""
     samples = CONFIG.samples[wildcards.sampleset]
     boxes = [] if samples.boxes == "gt" else [samples.boxes]
     heads = [samples.head_boxes] if samples.head_boxes else []
     own = posecache_skeletons.files_of(samples.skeleton)
-    return [samples.annotations, *boxes, *heads, *own]
+    return [*boxes, *heads, *own]
 
 
 def sample_options(wildcards):
@@ -87,10 +87,9 @@ def sample_options(wildcards):
     )
 
 
-def weights(wildcards):
-    """A teacher's file, and the skeletons of the user's own that it predicts."""
-    teacher = CONFIG.teachers[wildcards.model]
-    return [teacher.weights, *posecache_skeletons.files_of(teacher.skeleton)]
+def teacher_skeletons(wildcards):
+    """The skeletons of the user's own that a teacher predicts."""
+    return posecache_skeletons.files_of(CONFIG.teachers[wildcards.model].skeleton)
 
 
 def init_file(wildcards):

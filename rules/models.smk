@@ -1,7 +1,8 @@
 # models: teachers that come as files. Those trained here are in students.smk.
 rule import_model:
     input:
-        weights,
+        weights=lambda wildcards: CONFIG.teachers[wildcards.model].weights,
+        skeletons=teacher_skeletons,
     output:
         MODEL,
     log:
@@ -20,5 +21,5 @@ rule import_model:
         options=teacher_options,
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python $STAGES/import_model.py --weights {input[0]:q} --name {wildcards.model} {params.options:q}"
+        "python $STAGES/import_model.py --weights {input.weights:q} --name {wildcards.model} {params.options:q}"
         " --out {params.out:q} > {log:q} 2>&1"

@@ -1,7 +1,8 @@
 # samples: one person instance a row.
 rule prepare_samples:
     input:
-        sample_files,
+        annotations=lambda wildcards: CONFIG.samples[wildcards.sampleset].annotations,
+        others=sample_files,
     output:
         SAMPLES,
     log:
@@ -23,7 +24,7 @@ rule prepare_samples:
         shard_rows=CONFIG.logits.shard_rows,
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python $STAGES/prepare_samples.py --format {params.format} --annotations {input[0]:q}"
+        "python $STAGES/prepare_samples.py --format {params.format} --annotations {input.annotations:q}"
         " --images {params.images:q} --skeleton {params.skeleton:q} {params.options:q}"
         " --chunk-rows {params.chunk_rows} --shard-rows {params.shard_rows}"
         " --threads {threads} --out {params.out:q} > {log:q} 2>&1"

@@ -60,7 +60,11 @@ def test_a_models_training_goes_on_top_of_the_common_one() -> None:
         ("students.unified-t.distil.teachers", {"nobody": 1.0}, r"'nobody', expected one of teach"),
         ("students.unified-t.distil.mode", "mine", r"distil\.mode: .*equation-8.*'mine'"),
         ("samples.coco-train.skeleton", "coco18", r"samples\.coco-train\.skeleton: .*coco18"),
-        ("samples.coco-train.format", "voc", r"format: .*'coco', 'crowdpose', 'halpe' or 'mpii'.*'voc'"),
+        (
+            "samples.coco-train.format",
+            "voc",
+            r"format: .*'coco', 'crowdpose', 'halpe' or 'mpii'.*'voc'",
+        ),
         (
             "students.coco-t.training",
             {"variant": "xxl"},

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -57,3 +58,20 @@ def test_compose_applies_the_inner_first() -> None:
     assert geometry.apply(both, torch.tensor([[1.0, 2.0]]).double()).tolist() == [[3.0, 2.0]]
     twice = geometry.compose(geometry.mirror(10), geometry.mirror(10))
     assert json.dumps(twice.tolist()) == "[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]"
+
+
+def test_resize_joins_the_outer_edges_as_interpolate_does() -> None:
+    matrix = geometry.resize((192, 256), (256, 256))
+    edges = torch.tensor([[-0.5, -0.5], [191.5, 255.5]]).double()
+    expected = torch.tensor([[-0.5, -0.5], [255.5, 255.5]]).double()
+    torch.testing.assert_close(geometry.apply(matrix, edges), expected)
+    image = torch.rand(1, 1, 6, 12, generator=torch.Generator().manual_seed(0))
+    theirs = torch.nn.functional.interpolate(image, (6, 16), mode="bilinear")[0, 0].numpy()
+    ours = cv2.warpAffine(
+        image[0, 0].numpy(),
+        geometry.resize((12, 6), (16, 6)).numpy(),
+        (16, 6),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    np.testing.assert_allclose(ours, theirs, atol=0.03)  # OpenCV's weights are 32nds

@@ -82,7 +82,9 @@ def test_each_row_takes_its_own_benchmarks(tmp_path: Path) -> None:
 def test_published_numbers_stand_beside_ours(tmp_path: Path) -> None:
     write_scores(tmp_path)
     row = (
-        tables.make("table1", tmp_path, MODELS).set_index(["model", "training"]).loc[("tiny", "Unified")]
+        tables.make("table1", tmp_path, MODELS)
+        .set_index(["model", "training"])
+        .loc[("tiny", "Unified")]
     )
     assert row["published_mpii_pck"] == 79.75
     assert row["difference_mpii_pck"] == pytest.approx(40 - 79.75)

@@ -1,16 +1,20 @@
 """Real, tiny inputs for tests: ONNX models, pictures, annotation files, stores."""
 
 import json
+import math
+import zlib
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from posecache import datasets, files, samples, skeletons
 from posecache.datasets import Source
+from posecache.models import RTMPose
 from posecache.models.card import IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
 from posecache.models.importing import write_model
 
@@ -71,6 +75,30 @@ def card(path: Path, skeleton: str = "coco17") -> Card:
         std=IMAGENET_STD,
         source="a test",
     )
+
+
+def made_weight(name: str, shape: tuple[int, ...]) -> torch.Tensor:
+    """A weight that follows from its name alone, as in the reference numbers' networks."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    if name.endswith("num_batches_tracked"):
+        return torch.zeros(shape, dtype=torch.int64)
+    if name.endswith("running_var"):
+        values = rng.uniform(0.5, 1.5, shape)
+    elif name.endswith("running_mean"):
+        values = rng.normal(0, 0.1, shape)
+    elif len(shape) >= 2:
+        values = rng.normal(0, 1.6 / math.sqrt(math.prod(shape[1:])), shape)
+    else:
+        values = (0 if name.endswith("bias") else 1) + rng.normal(0, 0.1, shape)
+    return torch.from_numpy(values).float()
+
+
+def made_model(variant: str, keypoints: int, input_size: tuple[int, int]) -> RTMPose:
+    """A network of full size with made weights, in evaluation mode."""
+    model = RTMPose(variant, keypoints, input_size).eval()
+    state = {k: made_weight(k, tuple(v.shape)) for k, v in model.state_dict().items()}
+    model.load_state_dict(state)
+    return model
 
 
 def coco_record(images: int = 5, people: int = 2) -> dict[str, Any]:

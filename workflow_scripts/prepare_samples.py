@@ -17,7 +17,9 @@ def main() -> None:
     parser.add_argument("--annotations", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument("--skeleton", required=True)
-    parser.add_argument("--boxes", type=Path, help="a detector's results, instead of annotated boxes")
+    parser.add_argument(
+        "--boxes", type=Path, help="a detector's results, instead of annotated boxes"
+    )
     parser.add_argument("--head-boxes", type=Path, help="mpii_gt_val.mat, for the MPII JSON")
     parser.add_argument("--images-list", type=Path, help="text file: the images to keep")
     parser.add_argument("--crop-size", type=int, help="px; without it no crops are stored")

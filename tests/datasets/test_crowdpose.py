@@ -14,7 +14,7 @@ def write(folder: Path, **changes: object) -> Path:
     for number, image in enumerate(record["images"]):
         image["crowdIndex"] = number / 5
     for annotation in record["annotations"]:
-        annotation["keypoints"] = annotation["keypoints"][15:51] + [30.0, 10.0, 2, 30.0, 20.0, 2]
+        annotation["keypoints"] = [*annotation["keypoints"][15:51], 30.0, 10.0, 2, 30.0, 20.0, 2]
         del annotation["area"]
     record["images"][0] |= changes
     folder.mkdir(exist_ok=True)

@@ -55,5 +55,5 @@ def test_a_wrong_file_is_named(tmp_path: Path, rows: object, message: str) -> No
 
 
 def test_mpii_has_no_detectors_boxes(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="format mpii: b.json cannot replace its boxes"):
+    with pytest.raises(ValueError, match=r"format mpii: b\.json cannot replace its boxes"):
         tiny.annotations(tmp_path / "a.json", format="mpii", boxes=Path("b.json"))

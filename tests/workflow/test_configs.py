@@ -1,4 +1,4 @@
-"""Dry runs of the experiments that are shipped: every table of theirs, from files that are there."""
+"""Dry runs of the experiments that are shipped: one command plans every table."""
 
 import subprocess
 import sys

@@ -69,7 +69,8 @@ def make(name: str, folder: Path, models: Mapping[str, str]) -> pd.DataFrame:
 def _published(table: Table) -> dict[tuple[str, ...], Mapping[str, Any]]:
     """The published numbers by the row's labels."""
     frame = pd.read_csv(PUBLISHED / table.published, dtype=dict.fromkeys(table.labels, str))
-    return {tuple(line[key] for key in table.labels): line for line in frame.to_dict("records")}
+    lines: list[dict[Any, Any]] = frame.to_dict("records")
+    return {tuple(line[key] for key in table.labels): line for line in lines}
 
 
 def _numbers(table: Table, scores: Mapping[str, Score]) -> dict[str, float]:

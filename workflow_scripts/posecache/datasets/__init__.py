@@ -10,7 +10,6 @@ from posecache.datasets.detections import PERSON
 from posecache.datasets.records import BOX_SHARE, Annotations, Source
 
 
-
 def _read_mpii(source: Source) -> Annotations:
     """The common JSON or the official release, by the file's suffix."""
     if source.annotations.suffix == ".json":

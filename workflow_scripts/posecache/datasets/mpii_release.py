@@ -55,7 +55,9 @@ def _release(path: Path) -> Any:
     return content["RELEASE"]
 
 
-def _training_images(release: Any, wanted: frozenset[str] | None) -> Iterator[tuple[int, str, list[Any]]]:
+def _training_images(
+    release: Any, wanted: frozenset[str] | None
+) -> Iterator[tuple[int, str, list[Any]]]:
     """1-based number, name and person rectangles of each labelled image."""
     train = np.atleast_1d(release.img_train)
     for index, entry in enumerate(np.atleast_1d(release.annolist)):

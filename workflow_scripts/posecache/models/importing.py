@@ -43,8 +43,8 @@ def import_model(
 
     `input_size` is (width, height) in px; where `crop_size` differs, a crop of that size is
     stretched to it. `mean` and `std`, in `color_order`, are ImageNet's unless given.
-    `expected_sha256` is the source's, or its first digits. Raises ValueError for another file than expected and for whatever `check_graph` or
-    `mmpose_checkpoint.network` refuse.
+    `expected_sha256` is the source's, or its first digits. Raises ValueError for another file than
+    expected and for whatever `check_graph` or `mmpose_checkpoint.network` refuse.
     """
     _check_sha256(source, expected_sha256)
     num_keypoints = skeletons.load(skeleton).num_keypoints

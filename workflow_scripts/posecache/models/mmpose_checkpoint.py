@@ -7,6 +7,7 @@ averaged weights are those under `state_dict`; `ema_state_dict` then holds the o
 import pickle
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +106,18 @@ def _unpickle(path: Path) -> Any:
         # Files older than PyTorch 1.6 are no ZIP files; theirs cannot be listed.
         zipped = zipfile.is_zipfile(path)
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipped else []
+        inert: list[Callable[..., Any] | tuple[Callable[..., Any], str]]
         inert = [(InertArray if n.startswith("numpy.") else InertRecord, n) for n in foreign]
         with torch.serialization.safe_globals(inert):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (ValueError, RuntimeError, EOFError, OSError, TypeError, pickle.UnpicklingError) as error:
+    except (
+        ValueError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        TypeError,
+        pickle.UnpicklingError,
+    ) as error:
         # PyTorch's own text goes on to advise running the file's code.
         reason = " ".join(str(error).split()).rpartition("WeightsUnpickler error: ")[2]
         reason = reason.partition(" Check the documentation")[0]
