@@ -2,6 +2,7 @@
 import sys
 
 from pathlib import Path
+from shlex import quote
 
 from posecache import config as posecache_config
 from posecache import recipe as posecache_recipe
@@ -24,11 +25,11 @@ SCORE = f"{RESULTS}/scores/{{model}}/{{benchmark}}.json"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 
-# The interpreter that runs Snakemake runs the stages, whose scripts lie beside the Snakefile. In
-# the prefix, so that neither place is part of a rule: results may be moved, and nothing reruns.
+# `stage NAME ...` runs a script beside the Snakefile by the interpreter that runs Snakemake. In the
+# prefix, so that neither place is part of a rule: results may be moved, and nothing reruns.
 shell.prefix(
-    f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH"
-    f" STAGES={workflow.basedir}/workflow_scripts; "
+    f'set -euo pipefail; stage() ( name="$1"; shift; exec {quote(sys.executable)}'
+    f' {quote(workflow.basedir)}/workflow_scripts/"$name".py "$@" ); '
 )
 
 
@@ -80,7 +81,7 @@ def sample_options(wildcards):
     """Options of prepare_samples.py: what stands beside the annotations."""
     samples = CONFIG.samples[wildcards.sampleset]
     return (
-        option("boxes", None if samples.boxes == "gt" else samples.boxes)
+        option("boxes", samples.boxes)
         + option("head-boxes", samples.head_boxes)
         + option("images-list", samples.images_list)
         + crop_options(wildcards)

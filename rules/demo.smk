@@ -30,6 +30,6 @@ for annotations, name in DEMO_FILES.items():
             seed=CONFIG.demo.sets[name].seed,
             out=lambda wildcards, output: str(Path(output[0]).parents[1]),
         shell:
-            "python $STAGES/make_demo.py --dataset {params.dataset} --split {params.split}"
+            "stage make_demo --dataset {params.dataset} --split {params.split}"
             " --images {params.images} --seed {params.seed} --threads {threads}"
             " --out {params.out:q} > {log:q} 2>&1"

@@ -28,7 +28,7 @@ rule cache_logits:
         samples=lambda wildcards, input: str(Path(input.samples).parent),
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python $STAGES/cache_logits.py --model {params.model:q} --samples {params.samples:q}"
+        "stage cache_logits --model {params.model:q} --samples {params.samples:q}"
         " --batch {params.batch} {params.flip} --dtype {params.dtype}"
         " --chunk-rows {params.chunk_rows} --shard-rows {params.shard_rows}"
         " --device {resources.device} --threads {threads} --out {params.out:q} > {log:q} 2>&1"

@@ -21,5 +21,5 @@ rule import_model:
         options=teacher_options,
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python $STAGES/import_model.py --weights {input.weights:q} --name {wildcards.model} {params.options:q}"
+        "stage import_model --weights {input.weights:q} --name {wildcards.model} {params.options:q}"
         " --out {params.out:q} > {log:q} 2>&1"

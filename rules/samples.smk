@@ -24,7 +24,7 @@ rule prepare_samples:
         shard_rows=CONFIG.logits.shard_rows,
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python $STAGES/prepare_samples.py --format {params.format} --annotations {input.annotations:q}"
+        "stage prepare_samples --format {params.format} --annotations {input.annotations:q}"
         " --images {params.images:q} --skeleton {params.skeleton:q} {params.options:q}"
         " --chunk-rows {params.chunk_rows} --shard-rows {params.shard_rows}"
         " --threads {threads} --out {params.out:q} > {log:q} 2>&1"

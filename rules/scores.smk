@@ -20,5 +20,5 @@ rule score:
         logits=lambda wildcards, input: str(Path(input.logits[0]).parent),
         samples=lambda wildcards, input: str(Path(input.samples[0]).parent),
     shell:
-        "python $STAGES/score.py --benchmark {wildcards.benchmark} --logits {params.logits:q}"
+        "stage score --benchmark {wildcards.benchmark} --logits {params.logits:q}"
         " --samples {params.samples:q} {params.options:q} --out {output:q} > {log:q} 2>&1"

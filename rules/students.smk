@@ -35,7 +35,7 @@ rule train_student:
         logits=f"{RESULTS}/logits",
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python $STAGES/train_student.py --name {wildcards.model} --samples {params.samples:q}"
+        "stage train_student --name {wildcards.model} --samples {params.samples:q}"
         " --logits {params.logits:q} {params.distil:q} {params.init:q} --chunk-rows {params.chunk_rows}"
         " --memory-mb {resources.cache_mb} --device {resources.device} --threads {threads}"
         " --out {params.out:q} {params.recipe:q} > {log:q} 2>&1"

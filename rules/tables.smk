@@ -22,5 +22,5 @@ rule make_table:
         models=table_models,
         teachers=table_teachers,
     shell:
-        "python $STAGES/make_table.py --table {wildcards.table} --scores {params.scores:q}"
+        "stage make_table --table {wildcards.table} --scores {params.scores:q}"
         " --models {params.models:q} {params.teachers:q} --out {output.csv:q} > {log:q} 2>&1"

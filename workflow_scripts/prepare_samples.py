@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from posecache import datasets, samples
+from posecache.datasets.records import GROUND_TRUTH
 from posecache.stage import run_stage
 
 
@@ -18,7 +19,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument("--skeleton", required=True)
     parser.add_argument(
-        "--boxes", type=Path, help="a detector's results, instead of annotated boxes"
+        "--boxes", default=GROUND_TRUTH, help="gt, or a detector's results (COCO's format)"
     )
     parser.add_argument("--head-boxes", type=Path, help="mpii_gt_val.mat, for the MPII JSON")
     parser.add_argument("--images-list", type=Path, help="text file: the images to keep")
@@ -46,7 +47,7 @@ def main() -> None:
         image_root=arguments.images,
         skeleton=arguments.skeleton,
         wanted=wanted,
-        boxes=arguments.boxes,
+        boxes=None if arguments.boxes == GROUND_TRUTH else Path(arguments.boxes),
         head_boxes=arguments.head_boxes,
     )
     samples.prepare(

@@ -30,6 +30,8 @@ def made_teachers(folder: Path) -> None:
         model = tiny.made_model("m", keypoints, size)
         meta = {"epoch": np.int64(420), "dataset_meta": {"sigmas": np.full(keypoints, 0.1)}}
         torch.save({"meta": meta, "state_dict": model.state_dict()}, folder / f"{name}.pth")
+    student = tiny.made_model("t", 26, (192, 256))  # of another dataset: its backbone is taken
+    torch.save({"state_dict": student.state_dict()}, folder / "backbone.pth")
 
 
 def made_head_boxes(data: Path, folder: Path) -> None:
@@ -80,6 +82,7 @@ def experiment(data: Path) -> dict[str, Any]:
         "students": {
             STUDENT: {
                 "samples": ["coco-train", "mpii-train"],
+                "init": "backbone.pth",
                 "distil": {"alpha": 0.30, "teachers": {"coco": 0.45, "mpii": 0.25}},
             }
         },

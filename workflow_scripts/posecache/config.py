@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from posecache import skeletons
+from posecache import config_checks, skeletons
 from posecache.recipe import Recipe, merge
 from posecache.validation import explain
 
@@ -276,70 +276,7 @@ def parse(record: object, source: str = "config") -> Config:
         config = Config.model_validate(record)
     except ValidationError as error:
         raise ValueError(f"{source}: {explain(error)}") from None
-    problem = _first_problem(config)
-    if problem:
+    problem = next(config_checks.problems(config), None)
+    if problem is not None:
         raise ValueError(f"{source}: {problem}")
     return config
-
-
-def _first_problem(config: Config) -> str | None:
-    """The first reference to something that the configuration does not define."""
-    return next((p for check in (_recipes, _references) for p in check(config)), None)
-
-
-def _recipes(config: Config) -> list[str]:
-    """Problems of the training recipes, each under the key that holds it."""
-    problems = []
-    sections = {"training": config.training}
-    for name, train in config.trained.items():
-        key = f"students.{name}" if name in config.students else f"teachers.{name}.train"
-        sections[f"{key}.training"] = merge(config.training, train.training)
-    for key, record in sections.items():
-        try:
-            Recipe.model_validate(record)
-        except ValidationError as error:
-            problems.append(explain(error, key))
-    return problems
-
-
-def _references(config: Config) -> list[str]:
-    """Names that point nowhere, and models named twice."""
-    problems = [
-        f"students.{name}: a teacher has this name too"
-        for name in config.students
-        if name in config.teachers
-    ]
-    for name, train in config.trained.items():
-        key = f"students.{name}" if name in config.students else f"teachers.{name}.train"
-        problems += _unknown(f"{key}.samples", train.samples, config.samples)
-        problems += [
-            f"{key}.samples: samples.{sampleset} stores no crops to train from (key `crops`)"
-            for sampleset in train.samples
-            if sampleset in config.samples and config.samples[sampleset].crops is None
-        ]
-    for name, student in config.students.items():
-        if student.distil is not None:
-            key = f"students.{name}.distil.teachers"
-            problems += _unknown(key, student.distil.teachers, config.teachers)
-    for name, benchmark in config.benchmarks.items():
-        problems += _unknown(f"benchmarks.{name}.samples", [benchmark.samples], config.samples)
-        wanted = config.samples.get(benchmark.samples)
-        if benchmark.metric == "oks" and wanted is not None and wanted.format == "mpii":
-            problems.append(f"benchmarks.{name}.metric: oks needs a format other than mpii")
-        if benchmark.metric == "pckh" and wanted is not None and wanted.boxes != "gt":
-            problems.append(f"benchmarks.{name}.metric: pckh needs a sample set with `boxes: gt`")
-    models = [*config.teachers, *config.students]
-    for key, name in config.tables.models.items():
-        problems += _unknown(f"tables: {key}", [name], models)
-    for name, benchmarks in config.tables.teachers.items():
-        problems += _unknown("tables.teachers", [name], config.teachers)
-        problems += _unknown(f"tables.teachers.{name}", benchmarks, config.benchmarks)
-    return problems
-
-
-def _unknown(key: str, names: Any, known: Any) -> list[str]:
-    """One problem for each of `names` that is not among `known`."""
-    expected = ", ".join(known) or "none defined"
-    return [
-        f"{key}: unknown name {n!r}, expected one of {expected}" for n in names if n not in known
-    ]

@@ -92,6 +92,13 @@ def _report_teachers(name: str, epochs: Mapping[str, str]) -> tuple[Row, ...]:
     )
 
 
+def _report(title: str, published: str, labels: tuple[str, ...], rows: tuple[Row, ...]) -> Table:
+    """A table of the report; all of its have the same eight numbers."""
+    columns = (*PCKH, *_columns("coco", "coco_", SIX))
+    return Table(title=title, published=published, labels=labels, columns=columns, rows=rows)
+
+
+TEACHERS = "report_table2_table3_teachers.csv"
 TABLES = {
     "table1": Table(
         title="Models on both datasets; starred: the 12 keypoints that both have",
@@ -146,32 +153,28 @@ TABLES = {
         columns=_columns("halpe", "", TEN),
         rows=tuple(Row((size,), f"{size}.unified", {"halpe": "halpe-union21"}) for size in SIZES),
     ),
-    "report_table2": Table(
-        title="Teacher set I",
-        published="report_table2_table3_teachers.csv",
-        labels=("teacher_set", "dataset", "epochs"),
-        columns=(*PCKH, *_columns("coco", "coco_", SIX)),
-        rows=_report_teachers("I", {"coco": "420", "mpii": "210"}),
+    "report_table2": _report(
+        "Teacher set I",
+        TEACHERS,
+        ("teacher_set", "dataset", "epochs"),
+        _report_teachers("I", {"coco": "420", "mpii": "210"}),
     ),
-    "report_table3": Table(
-        title="Teacher set II",
-        published="report_table2_table3_teachers.csv",
-        labels=("teacher_set", "dataset", "epochs"),
-        columns=(*PCKH, *_columns("coco", "coco_", SIX)),
-        rows=_report_teachers("II", {"coco": "100", "mpii": "100"}),
+    "report_table3": _report(
+        "Teacher set II",
+        TEACHERS,
+        ("teacher_set", "dataset", "epochs"),
+        _report_teachers("II", {"coco": "100", "mpii": "100"}),
     ),
-    "report_table4": Table(
-        title="Tiny students, trained long and short",
-        published="report_table4_tiny.csv",
-        labels=("dataset", "distilled", "epochs"),
-        columns=(*PCKH, *_columns("coco", "coco_", SIX)),
-        rows=_report_students("tiny"),
+    "report_table4": _report(
+        "Tiny students, trained long and short",
+        "report_table4_tiny.csv",
+        ("dataset", "distilled", "epochs"),
+        _report_students("tiny"),
     ),
-    "report_table5": Table(
-        title="Small students, trained long and short",
-        published="report_table5_small.csv",
-        labels=("dataset", "distilled", "epochs"),
-        columns=(*PCKH, *_columns("coco", "coco_", SIX)),
-        rows=_report_students("small"),
+    "report_table5": _report(
+        "Small students, trained long and short",
+        "report_table5_small.csv",
+        ("dataset", "distilled", "epochs"),
+        _report_students("small"),
     ),
 }

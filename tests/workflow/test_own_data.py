@@ -1,0 +1,46 @@
+"""docs/your-own-data.md is a complete example: its blocks are run as they stand."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+from posecache import logits, samples
+
+PAGE = ROOT / "docs" / "your-own-data.md"
+FILES = ("make_data.py", "kite.yaml", "make_teacher.py", "kites.yaml")
+
+
+def blocks() -> tuple[dict[str, str], list[str]]:
+    """The page's files by name, and its commands."""
+    text = PAGE.read_text()
+    found = re.findall(r"`([\w.-]+)`[^`]*?:\n\n```\w+\n(.*?)```", text, re.DOTALL)
+    commands = re.search(r"```sh\n(.*?)```", text, re.DOTALL)
+    assert commands is not None
+    return dict(found), commands[1].splitlines()
+
+
+def test_the_page_works_from_its_first_line_to_its_last(tmp_path: Path) -> None:
+    files, commands = blocks()
+    assert tuple(files) == FILES
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    tools = Path(sys.executable).parent
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PATH": f"{tools}:{os.environ['PATH']}"}
+    for command in commands:
+        command = command.replace("snakemake", f"snakemake --snakefile {ROOT / 'Snakefile'}")
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    results = tmp_path / "results"
+    score = json.loads((results / "scores" / "kite-student" / "kites.json").read_text())
+    assert score["protocol"]["n"] == 12
+    assert score["protocol"]["keypoints"] == ["top", "left_wing", "right_wing", "tail"]
+    store = samples.open(results / "samples" / "kites-train")
+    x, _, _ = logits.open(results / "logits" / "kite-teacher" / "kites-train").read(slice(0, 3))
+    assert x.shape == (3, 1, store.column("keypoints").shape[1], 128)
