@@ -7,7 +7,7 @@ averaged weights are those under `state_dict`; `ema_state_dict` then holds the o
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,21 +47,25 @@ def network(path: Path, num_keypoints: int, input_size: tuple[int, int]) -> RTMP
     """
     weights = _network_weights(path)
     _check_head(path, weights, num_keypoints, input_size)
-    shapes = {name: weight.shape for name, weight in weights.items()}
-    best: list[str] = []
+    differing = []
     for variant in VARIANTS:
         with torch.device("meta"):
             model = RTMPose(variant, num_keypoints, input_size)
-        wanted = {name: weight.shape for name, weight in model.state_dict().items()}
-        if wanted == shapes:
+        differing.append(_differing(model.state_dict(), weights))
+        if not differing[-1]:
             model.to_empty(device="cpu").load_state_dict(weights, strict=True)
             return model.eval()
-        differing = [n for n in {**wanted, **shapes} if wanted.get(n) != shapes.get(n)]
-        best = differing if not best or len(differing) < len(best) else best
+    nearest = min(differing, key=len)
     raise ValueError(
-        f"{path}: no RTMPose-{', -'.join(VARIANTS)}: the nearest differs in {len(best)} entries, "
-        f"the first of which is {best[0]}"
+        f"{path}: no RTMPose-{', -'.join(VARIANTS)}: the nearest differs in {len(nearest)} "
+        f"entries, the first of which is {nearest[0]}"
     )
+
+
+def _differing(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """Names of the entries that one has and the other has not, or not in this shape."""
+    shapes = [{name: t.shape for name, t in side.items()} for side in (wanted, found)]
+    return [name for name in shapes[0] | shapes[1] if shapes[0].get(name) != shapes[1].get(name)]
 
 
 def load_backbone(path: Path, model: nn.Module) -> None:
@@ -71,10 +75,14 @@ def load_backbone(path: Path, model: nn.Module) -> None:
         for name, weight in _state_dict(path).items()
         if name.startswith(BACKBONE)
     }
-    try:
-        model.get_submodule("backbone").load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise ValueError(f"{path}: its backbone is not this model's: {error}") from None
+    backbone = model.get_submodule("backbone")
+    differing = _differing(backbone.state_dict(), weights)
+    if differing:
+        raise ValueError(
+            f"{path}: its backbone is not this model's: {len(differing)} entries differ, the first "
+            f"of which is {differing[0]}"
+        )
+    backbone.load_state_dict(weights, strict=True)
 
 
 def _network_weights(path: Path) -> dict[str, Tensor]:
