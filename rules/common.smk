@@ -1,4 +1,5 @@
 # The checked configuration, and where each of the five nouns lies.
+import json
 import sys
 
 from pathlib import Path
@@ -150,6 +151,24 @@ def distil_options(wildcards):
         "--mode",
         distil.mode,
     ]
+
+
+def logits_folder(wildcards):
+    """A logit store's folder."""
+    return f"{RESULTS}/logits/{wildcards.model}/{wildcards.sampleset}"
+
+
+def view_options(wildcards):
+    """Options of cache_logits.py: other views than the upright crop, of training sets alone."""
+    views = CONFIG.logits.views.model_dump(mode="json", exclude_defaults=True)
+    training = CONFIG.samples[wildcards.sampleset].crops is not None
+    return option("views", json.dumps(views) if views and training else None)
+
+
+def job_options(wildcards):
+    """Options of cache_logits.py: which share of the shards this job writes."""
+    jobs = CONFIG.logits.jobs
+    return [] if jobs == 1 else ["--job", wildcards.share, str(jobs)]
 
 
 def benchmark_logits(wildcards):

@@ -1,3 +1,6 @@
+import multiprocessing
+import shutil
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +8,7 @@ import pytest
 import zarr
 
 import tiny
-from posecache import crops, files, geometry, logits, samples
+from posecache import crops, files, geometry, logits, samples, store_writer
 from posecache.inference import Session
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 
@@ -16,14 +19,15 @@ def cached(tmp_path: Path, **options: object) -> tuple[Path, Path, Path]:
     if not model.exists():
         tiny.model_folder(model)
         tiny.sample_folder(tmp_path)
-    settings = {"batch": 3, "chunk_rows": 2, "shard_rows": 4} | options
-    logits.cache(model, sample_folder, tmp_path / "logits", **settings)  # type: ignore[arg-type]
+    run = {k: options.pop(k) for k in ("batch", "threads", "job") if k in options}
+    settings = logits.Settings(**({"chunk_rows": 2, "shard_rows": 4} | options))  # type: ignore[arg-type]
+    logits.cache(model, sample_folder, tmp_path / "logits", settings, **({"batch": 3} | run))  # type: ignore[arg-type]
     return model, sample_folder, tmp_path / "logits"
 
 
 @pytest.mark.parametrize("flip", [True, False])
 def test_logits_are_the_models_on_each_row(tmp_path: Path, flip: bool) -> None:
-    model, sample_folder, folder = cached(tmp_path, flip=flip, dtype="float32")
+    model, sample_folder, folder = cached(tmp_path, flip=flip, encoding="float32")
     store, rows = logits.open(folder), samples.open(sample_folder)
     session = Session(model / MODEL_FILE, Card.load(model / CARD_FILE), batch=1)
     x, y, matrix = store.read(slice(0, 10))
@@ -48,8 +52,8 @@ def test_half_precision_is_the_default(tmp_path: Path) -> None:
 def test_threads_and_batches_change_no_byte(tmp_path: Path) -> None:
     _, _, folder = cached(tmp_path)
     once = logits.open(folder).manifest["shards"]
-    files.write_json(folder / "ledger.jsonl", [])
-    cached(tmp_path, threads=3)
+    shutil.rmtree(folder)
+    cached(tmp_path, threads=3, batch=4)
     assert logits.open(folder).manifest["shards"] == once
 
 
@@ -72,15 +76,16 @@ def test_a_model_file_that_is_not_its_cards_is_refused(tmp_path: Path) -> None:
 
 
 def test_logits_that_are_not_finite_are_refused(tmp_path: Path) -> None:
-    dtype = "float16"
+    encoding = "float16"
     tiny.model_folder(tmp_path / "model", scale=1e6)
     tiny.sample_folder(tmp_path)
-    message = rf"model\.onnx: logits that are not finite \(as {dtype}\) over .*row 0, person 100"
+    message = rf"model\.onnx: logits that are not finite \(as {encoding}\) over .*row 0, person 100"
+    settings = logits.Settings(encoding=encoding)
     with (
         np.errstate(over="ignore", invalid="ignore"),
         pytest.raises(ValueError, match=message),
     ):
-        logits.cache(tmp_path / "model", tmp_path / "samples", tmp_path / "logits", dtype=dtype)
+        logits.cache(tmp_path / "model", tmp_path / "samples", tmp_path / "logits", settings)
     with pytest.raises(ValueError, match="not sealed"):
         logits.open(tmp_path / "logits")
 
@@ -107,9 +112,63 @@ def test_a_nan_in_the_store_is_an_error(tmp_path: Path) -> None:
     array[4:6] = np.nan
     sizes = logits.files.read_json(folder / "manifest.json")
     for name, facts in sizes["shards"][1].items():
-        facts["bytes"] = (folder / "arrays.zarr" / name).stat().st_size
+        facts["bytes"] = (folder / name).stat().st_size
     files.write_json(folder / "manifest.json", sizes)
     store = logits.open(folder)
     store.read(slice(0, 4))
     with pytest.raises(ValueError, match="rows 2 to 6 hold NaN"):
         store.read(slice(2, 6))
+
+
+def read_whole(folder: Path) -> bytes:
+    store = logits.open(folder)
+    return b"".join(array.tobytes() for array in store.read(slice(0, store.n)))
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_other_processes_read_the_same_after_the_parent_has(tmp_path: Path, start: str) -> None:
+    _, _, folder = cached(tmp_path)
+    expected = read_whole(folder)
+    context = multiprocessing.get_context(start)
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        assert set(pool.map(read_whole, [folder] * 4)) == {expected}
+
+
+def test_threads_read_the_same(tmp_path: Path) -> None:
+    _, _, folder = cached(tmp_path)
+    store = logits.open(folder)
+    spans = [slice(a, b) for a in range(0, 10, 3) for b in range(a + 1, 11)] * 5
+    alone = [store.read(span)[0].tobytes() for span in spans]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda span: store.read(span)[0].tobytes(), spans)) == alone
+
+
+def test_a_disk_that_cannot_hold_it_stops_the_run_with_the_numbers(tmp_path: Path) -> None:
+    model, _, _ = cached(tmp_path)
+    card = Card.load(model / CARD_FILE)
+    session = Session(model / MODEL_FILE, card, batch=4)
+    layout = logits.open(tmp_path / "logits").layout
+    with pytest.raises(ValueError, match=r"samples may need \S+ GB, the disk has \S+ GB left"):
+        logits._plan(tmp_path, layout, 10**12, session, logits.Settings())
+
+
+def test_jobs_share_the_shards_and_the_store_is_that_of_one(tmp_path: Path) -> None:
+    model, sample_folder, one = cached(tmp_path / "one")
+    many = tmp_path / "many"
+    how = logits.Settings(chunk_rows=2, shard_rows=4)
+    for job in (1, 0):
+        logits.cache(model, sample_folder, many, how, batch=3, job=(job, 2))
+        assert not (many / "manifest.json").exists()
+    store_writer.seal(many)
+    assert logits.open(many).manifest["shards"] == logits.open(one).manifest["shards"]
+    assert [list(logits.job_shards(7, job, 3)) for job in range(3)] == [[0, 1], [2, 3], [4, 5, 6]]
+    with pytest.raises(ValueError, match="job 3 of 3: expected 0 to 2"):
+        logits.job_shards(7, 3, 3)
+
+
+def test_the_manifest_tells_how_fast_it_was(tmp_path: Path) -> None:
+    _, _, folder = cached(tmp_path)
+    runtime = logits.open(folder).manifest["runtime"]
+    assert runtime["rows"] == 10
+    steps = [runtime[f"seconds_{step}"] for step in ("waiting", "inference", "writing")]
+    assert runtime["samples_per_s"] == pytest.approx(10 / sum(steps), rel=0.05)

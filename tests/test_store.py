@@ -1,3 +1,4 @@
+import fcntl
 import json
 import signal
 import subprocess
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posecache import files
-from posecache.store import ARRAYS, LEDGER, MANIFEST, Column, Layout, Store, Writer
+from posecache.store import ARRAYS, MANIFEST, Column, Layout, Store, verify
+from posecache.store_writer import LEDGER, Writer, seal
 
 IDENTITY = {"model": "a"}
 
@@ -34,17 +36,22 @@ def content(plan: Layout, shard: int) -> tuple[dict[str, np.ndarray], dict[str, 
 def fill(folder: Path, plan: Layout | None = None, delay: float = 0.0) -> list[int]:
     """Write and seal a store; the shards that were missing."""
     plan = plan or layout()
-    writer = Writer(folder, plan, IDENTITY)
-    missing = writer.missing
+    writer = Writer(folder, plan, IDENTITY, {"note": "done"})
+    missing = list(writer.missing)
     for shard in missing:
         writer.write(shard, *content(plan, shard))
         time.sleep(delay)
-    writer.seal(note="done")
+    writer.seal()
     return missing
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """Every file but the manifest's timings."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    manifest = json.loads(found.pop(MANIFEST))
+    record = {k: v for k, v in manifest.items() if k not in ("runtime", "digest")}
+    return found | {MANIFEST: json.dumps(record).encode()}
 
 
 @settings(deadline=None, max_examples=10)
@@ -75,7 +82,7 @@ def test_an_unsealed_store_is_refused(tmp_path: Path) -> None:
 
 def test_a_store_of_another_kind_or_format_is_refused(tmp_path: Path) -> None:
     fill(tmp_path)
-    with pytest.raises(ValueError, match="holds test of format 1, expected logits of format 1"):
+    with pytest.raises(ValueError, match="holds test of format 2, expected logits of format 2"):
         Store(tmp_path, "logits")
     manifest = files.read_json(tmp_path / MANIFEST) | {"format": 99}
     files.write_json(tmp_path / MANIFEST, manifest)
@@ -125,34 +132,134 @@ def test_another_identity_begins_anew(tmp_path: Path) -> None:
         Store(tmp_path, "test")
 
 
-def test_a_torn_ledger_line_loses_only_its_shard(tmp_path: Path) -> None:
+def test_several_jobs_give_the_store_of_one(tmp_path: Path) -> None:
+    fill(tmp_path / "one")
+    plan = layout()
+    for own in ([2], [0, 1]):
+        writer = Writer(tmp_path / "two", plan, IDENTITY, {"note": "done"}, own)
+        assert writer.missing == own
+        with pytest.raises(ValueError, match=r"shards \[.*\] are not written yet"):
+            seal(tmp_path / "two")
+        for shard in own:
+            writer.write(shard, *content(plan, shard))
+    seal(tmp_path / "two")
+    assert bytes_of(tmp_path / "two") == bytes_of(tmp_path / "one")
+
+
+def test_two_writers_of_one_shard_the_second_refuses(tmp_path: Path) -> None:
+    plan = layout()
+    first = Writer(tmp_path, plan, IDENTITY)
+    lock = tmp_path / LEDGER / "00001.lock"
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(ValueError, match=r"00001\.lock: another job is writing this shard"):
+            first.write(1, *content(plan, 1))
+        first.write(0, *content(plan, 0))
+    first.write(1, *content(plan, 1))
+    assert first.missing == [2]
+
+
+def test_sealing_finds_a_shard_that_was_damaged_meanwhile(tmp_path: Path) -> None:
+    plan = layout()
+    writer = Writer(tmp_path, plan, IDENTITY)
+    for shard in range(3):
+        writer.write(shard, *content(plan, shard))
+    (tmp_path / ARRAYS / "number" / "c" / "1").write_bytes(b"torn")
+    with pytest.raises(ValueError, match=r"shards \[1\] are not written yet"):
+        writer.seal()
+    assert Writer(tmp_path, plan, IDENTITY).missing == [1]
+
+
+def test_a_sealed_store_that_is_taken_up_again_loses_no_shard(tmp_path: Path) -> None:
     fill(tmp_path)
-    ledger = tmp_path / LEDGER
-    ledger.write_text(ledger.read_text()[:-20])
-    assert Writer(tmp_path, layout(), IDENTITY).missing == [2]
+    before = bytes_of(tmp_path)
+    assert Writer(tmp_path, layout(), IDENTITY, {"note": "done"}).missing == []
+    with pytest.raises(ValueError, match="not sealed"):
+        Store(tmp_path, "test")
+    assert fill(tmp_path) == []
+    assert bytes_of(tmp_path) == before
 
 
-def test_kill_9_loses_at_most_the_shard_in_hand(tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    fill(whole, layout(40))
-    folder = tmp_path / "killed"
+def test_a_full_disk_loses_no_finished_shard(tmp_path: Path) -> None:
+    """The file size limit stands for the disk's end: writing fails in the middle of a shard."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import resource\nfrom pathlib import Path\nfrom test_store import *\n"
+        f"folder = Path({str(tmp_path)!r})\nwriter = Writer(folder, layout(400), IDENTITY)\n"
+        "for shard in range(3): writer.write(shard, *content(layout(400), shard))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))\n"
+        "writer.write(3, *content(layout(400), 3))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "File too large" in done.stderr
+    assert Writer(tmp_path, layout(400), IDENTITY).missing == list(range(3, 100))
+
+
+def killed(folder: Path, plan: Layout, after: float) -> bool:
+    """Kill a writer some seconds after it began its first shard; whether it was still at work."""
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from pathlib import Path\nfrom test_store import fill, layout\n"
-        f"fill(Path({str(folder)!r}), layout(40), delay=0.05)"
+        f"fill(Path({str(folder)!r}), layout({plan.rows}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
-    ledger = folder / LEDGER
-    while not ledger.exists() or len(ledger.read_text().splitlines()) < 4:
-        assert process.poll() is None
-        time.sleep(0.01)
+    while not (folder / LEDGER / "00000.json").exists() and process.poll() is None:
+        time.sleep(0.005)
+    time.sleep(after)
+    at_work = process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
-    finished = len([json.loads(line) for line in ledger.read_text().splitlines()[1:]])
-    assert not (folder / MANIFEST).exists()
-    assert fill(folder, layout(40)) == list(range(finished, 10))
-    ours, theirs = bytes_of(folder), bytes_of(whole)
-    assert {k: v for k, v in ours.items() if ".partial" not in k} == theirs
+    return at_work
+
+
+def test_killed_at_any_moment_the_finished_shards_stand(tmp_path: Path) -> None:
+    """Real processes, 20 times, at moments all over the writing."""
+    plan = layout(120)
+    fill(tmp_path / "whole", plan)
+    whole, rng, at_work = bytes_of(tmp_path / "whole"), np.random.default_rng(0), 0
+    for round_ in range(20):
+        folder = tmp_path / f"killed{round_}"
+        at_work += killed(folder, plan, float(rng.uniform(0, 0.6)))
+        entered = {int(p.stem) for p in (folder / LEDGER).glob("0*.json")}
+        missing = fill(folder, plan)
+        assert set(missing) == set(range(plan.shards)) - entered
+        assert bytes_of(folder) == whole
+        assert verify(folder) == []
+    assert at_work >= 10
+
+
+def test_verify_finds_every_flipped_byte(tmp_path: Path) -> None:
+    fill(tmp_path)
+    assert verify(tmp_path) == []
+    rng = np.random.default_rng(0)
+    for path in sorted(p for p in tmp_path.rglob("*") if p.is_file()):
+        data = bytearray(path.read_bytes())
+        for place in {0, len(data) - 1, *rng.integers(0, len(data), 5).tolist()}:
+            changed = data.copy()
+            changed[place] ^= int(rng.integers(1, 256))
+            path.write_bytes(changed)
+            problems = verify(tmp_path)
+            assert len(problems) >= 1
+            assert str(path) in problems[0]
+        path.write_bytes(data)
+    assert verify(tmp_path) == []
+
+
+def test_verify_finds_what_is_missing_short_or_foreign(tmp_path: Path) -> None:
+    fill(tmp_path)
+    shard = tmp_path / ARRAYS / "value" / "c" / "1" / "0"
+    data = shard.read_bytes()
+    shard.unlink()
+    assert verify(tmp_path) == [f"{shard}: no file, but {MANIFEST} says {len(data)} bytes"]
+    shard.write_bytes(data[:-1])
+    assert verify(tmp_path) == [f"{shard}: {len(data) - 1}, but {MANIFEST} says {len(data)} bytes"]
+    shard.write_bytes(data)
+    (tmp_path / "notes.txt").write_text("mine")
+    assert verify(tmp_path) == [f"{tmp_path}/notes.txt: not part of the store"]
+    (tmp_path / MANIFEST).unlink()
+    with pytest.raises(ValueError, match="not sealed"):
+        verify(tmp_path)
 
 
 def test_file_count_is_bounded_by_shards(tmp_path: Path) -> None:

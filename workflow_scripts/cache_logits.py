@@ -7,8 +7,14 @@ train_student.py, a student's logits over a validation set to score.py.
 import argparse
 from pathlib import Path
 
+import yaml
+from pydantic import ValidationError
+
 from posecache import logits
+from posecache.encodings import ENCODINGS
 from posecache.stage import run_stage
+from posecache.validation import explain
+from posecache.views import Views
 
 
 def main() -> None:
@@ -17,24 +23,45 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, required=True, help="folder of a sample store")
     parser.add_argument("--batch", type=int, default=64, help="crops a forward pass")
     parser.add_argument("--no-flip", action="store_true", help="leave the mirrored crop out")
-    parser.add_argument("--dtype", choices=["float16", "float32"], default="float16")
+    parser.add_argument("--encoding", choices=list(ENCODINGS), default="float16")
+    parser.add_argument(
+        "--views",
+        type=yaml.safe_load,
+        default={},
+        help="YAML, the keys of posecache.views.Views; default: the upright crop",
+    )
     parser.add_argument("--chunk-rows", type=int, default=64)
-    parser.add_argument("--shard-rows", type=int, default=4096)
+    parser.add_argument("--shard-rows", type=int, default=1024)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--job",
+        type=int,
+        nargs=2,
+        metavar=("K", "N"),
+        help="write the K-th of N shares of whole shards, from 0; seal_logits.py gathers them",
+    )
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    try:
+        views = Views.model_validate(arguments.views)
+    except ValidationError as error:
+        raise ValueError(explain(error, "views")) from None
     logits.cache(
         arguments.model,
         arguments.samples,
         arguments.out,
+        logits.Settings(
+            flip=not arguments.no_flip,
+            encoding=arguments.encoding,
+            views=views,
+            chunk_rows=arguments.chunk_rows,
+            shard_rows=arguments.shard_rows,
+        ),
         batch=arguments.batch,
-        flip=not arguments.no_flip,
-        dtype=arguments.dtype,
-        chunk_rows=arguments.chunk_rows,
-        shard_rows=arguments.shard_rows,
         device=arguments.device,
         threads=arguments.threads,
+        job=arguments.job and tuple(arguments.job),
     )
 
 

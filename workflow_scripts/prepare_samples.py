@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--crop-context", type=float, default=1.5)
     parser.add_argument("--crop-quality", type=int, default=95)
     parser.add_argument("--chunk-rows", type=int, default=64)
-    parser.add_argument("--shard-rows", type=int, default=4096)
+    parser.add_argument("--shard-rows", type=int, default=1024)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()

@@ -9,7 +9,8 @@ from posecache import geometry, logits, samples, simcc, skeletons
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.samples import SampleStore
 from posecache.scores.benchmarks import Benchmark, evaluate, restrict
-from posecache.store import Column, Layout, Writer
+from posecache.store import Column, Layout
+from posecache.store_writer import Writer
 
 SIZE = (96, 128)
 UNION, HALPE = "coco17+mpii16", "halpe26+mpii16"

@@ -32,7 +32,8 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> list[TrainingSet]:
     found = []
     for name in ("a", "b"):
         store = samples.open(tiny.sample_folder(folder / name, crops=True))
-        logits.cache(model, store.folder, folder / f"{name}_logits", chunk_rows=2, shard_rows=4)
+        how = logits.Settings(chunk_rows=2, shard_rows=4)
+        logits.cache(model, store.folder, folder / f"{name}_logits", how)
         opened = logits.open(folder / f"{name}_logits", samples=store)
         found.append(TrainingSet(samples=store, logits={"teacher": opened}))
     return found
@@ -55,9 +56,9 @@ def test_rows_stay_together_and_none_comes_twice(sets: list[TrainingSet]) -> Non
     for batch in batches:
         for row, box in enumerate(batch["box"].tolist()):
             origin = places.index(tuple(box))
-            np.testing.assert_array_equal(batch["teacher/x"][row], x[origin, 0])
-            np.testing.assert_array_equal(batch["teacher/y"][row], y[origin, 0])
-            np.testing.assert_array_equal(batch["teacher/matrix"][row], matrix[origin, 0])
+            np.testing.assert_array_equal(batch["teacher/x"][row], x[origin])
+            np.testing.assert_array_equal(batch["teacher/y"][row], y[origin])
+            np.testing.assert_array_equal(batch["teacher/matrix"][row], matrix[origin])
             keypoints = store.samples.column("keypoints")[origin]
             np.testing.assert_array_equal(batch["keypoints"][row, :17], keypoints)
             assert np.isnan(batch["keypoints"][row, 17:]).all()

@@ -14,6 +14,7 @@ from posecache.recipe import Recipe
 from posecache.training.losses import Objective
 from posecache.training.stream import Stream, TrainingSet
 from posecache.training.trainer import Trainer
+from posecache.views import Views
 
 RECIPE = {
     "variant": {"deepen": 0.1, "widen": 0.0625, "stride": 16},
@@ -48,8 +49,8 @@ def trainer(
         seed=recipe.seed,
         memory_mb=10,
     )
-    objective = Objective(alpha=0.3, beta={"teacher": 0.5})
-    teachers = {"teacher": skeletons.load("coco17")}
+    objective = Objective(alpha=0.3, beta=dict.fromkeys(data.logits, 0.5))
+    teachers = {name: skeletons.load("coco17") for name in data.logits}
     folder.mkdir(exist_ok=True)
     return Trainer(
         recipe, objective, teachers, stream, folder, device="cpu", identity=identity, init=init
@@ -130,6 +131,51 @@ def test_a_mirrored_crop_has_left_and_right_swapped(data: TrainingSet, tmp_path:
     inside = target.prob_x[..., :63] * target.weight[..., None]
     image = mirror.prob_x[:, order, :63].flip(-1) * mirror.weight[:, order, None]
     np.testing.assert_allclose(inside, image, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def turned(data: TrainingSet, tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
+    """The same samples, cached upright and turned by 90 degrees either way."""
+    folder = tmp_path_factory.mktemp("turned")
+    how = logits.Settings(views=Views(rotations=(0, 90, -90)))
+    logits.cache(tiny.model_folder(folder / "model"), data.samples.folder, folder / "logits", how)
+    return TrainingSet(samples=data.samples, logits={"teacher": logits.open(folder / "logits")})
+
+
+def test_a_replay_shows_the_very_crops_that_the_teacher_saw(
+    turned: TrainingSet, tmp_path: Path
+) -> None:
+    run = trainer(turned, tmp_path, geometry="replay")
+    batch = next(run.stream.epoch(0))
+    matrix = run._replayed(batch, np.random.default_rng(0))
+    views = torch.from_numpy(batch["teacher/matrix"])
+    shown = geometry.compose(geometry.resize(tiny.SIZE, (32, 32)), views)
+    distance = (shown - matrix[:, None]).abs().amax((2, 3))
+    assert float(distance.amin(1).max()) < 1e-9
+    assert len(set(distance.argmin(1).tolist())) > 1
+    target = run._target("teacher", batch, matrix)
+    assert float(target.weight.min()) > 0.95  # the outermost bins reach over the edge
+    with pytest.raises(ValueError, match="replay needs a teacher"):
+        trainer(TrainingSet(samples=turned.samples, logits={}), tmp_path, geometry="replay")
+
+
+def test_the_least_turned_view_is_carried_over(
+    data: TrainingSet, turned: TrainingSet, tmp_path: Path
+) -> None:
+    """Into a crop turned by 90 degrees the turned view comes almost as it is."""
+    run = trainer(turned, tmp_path)
+    batch = next(run.stream.epoch(0))
+    crop = torch.from_numpy(batch["teacher/matrix"][:, 1])
+    matrix = geometry.compose(geometry.resize(tiny.SIZE, (32, 32)), crop)
+    carried = run._target("teacher", batch, matrix)
+    one = {**batch, **{f"teacher/{n}": batch[f"teacher/{n}"][:, 1:2] for n in ("x", "y", "matrix")}}
+    alone = run._target("teacher", one, matrix)
+    torch.testing.assert_close(carried.prob_x, alone.prob_x)
+    upright = {
+        **batch,
+        **{f"teacher/{n}": batch[f"teacher/{n}"][:, :1] for n in ("x", "y", "matrix")},
+    }
+    assert not torch.allclose(run._target("teacher", upright, matrix).prob_x, alone.prob_x)
 
 
 def test_a_mark_in_the_picture_stays_under_its_label(data: TrainingSet, tmp_path: Path) -> None:

@@ -97,3 +97,20 @@ def test_a_wrong_configuration_is_one_line_before_any_job(finished: Workdir) -> 
     assert len(lines) == 1
     assert "students.unified-t.distil.alhpa: unknown key" in lines[0]
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_other_views_rerun_the_teachers_training_caches_and_their_students(
+    finished: Workdir,
+) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["logits"]["views"] = {"rotations": [0, 90]}
+
+    planned = finished.planned(change)
+    caches = {path for path in planned if path.startswith("results/logits/teacher")}
+    assert caches == {
+        f"results/logits/{teacher}/{samples}/manifest.json"
+        for teacher in ("teacher-coco", "teacher-mpii")
+        for samples in ("coco-train", "mpii-train")
+    }
+    assert after_training("unified-t", "unified-s") <= planned
+    assert "results/models/mpii-t/card.json" not in planned

@@ -18,6 +18,7 @@ from pydantic import (
 from posecache import config_checks, skeletons
 from posecache.recipe import Recipe, merge
 from posecache.validation import explain
+from posecache.views import Views
 
 # What a model was trained on; "short": the report's 50 epochs.
 StudentRole = Literal[
@@ -171,9 +172,11 @@ class Logits(Closed):
 
     batch: PositiveInt = 64
     flip: bool = True
-    dtype: Literal["float16", "float32"] = "float16"
+    encoding: Literal["float16", "float32", "int8", "compact"] = "float16"
     chunk_rows: PositiveInt = 64
-    shard_rows: PositiveInt = 4096
+    shard_rows: PositiveInt = 1024
+    jobs: PositiveInt = 1
+    views: Views = Views()
 
     @model_validator(mode="after")
     def _whole_chunks(self) -> Self:

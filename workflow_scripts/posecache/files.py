@@ -32,9 +32,14 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def as_json(record: Any) -> str:
+    """`record` as indented JSON."""
+    return json.dumps(record, indent=1, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, record: Any) -> None:
     """Write `record` as indented JSON, whole or not at all."""
-    write_whole(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    write_whole(path, as_json(record))
 
 
 def read_json(path: Path) -> Any:

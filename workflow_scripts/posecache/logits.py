@@ -1,12 +1,16 @@
 """The logit store: a model's SimCC logits over a sample set, written by `cache`, read by training
 and scoring.
 
-Shapes: N samples, V views (one, the upright crop), K keypoints, Wx and Wy bins.
+Shapes: N samples, V views (views.py), K keypoints, Wx and Wy bins.
 """
 
 import logging
+import math
+import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +19,17 @@ import onnxruntime
 import zarr
 from tqdm import tqdm
 
-from posecache import crops, files, geometry, samples, skeletons
+from posecache import crops, files, samples, skeletons, views
+from posecache.encodings import ENCODINGS, Arrays, Encoding
 from posecache.inference import Session
 from posecache.models import golden
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.samples import SampleStore
-from posecache.store import Column, Layout, Store, Writer
+from posecache.store import Column, Layout, Store
+from posecache.store_writer import Writer
+from posecache.views import Views
 
 KIND = "logits"
-VIEWS = ["canonical"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,72 +40,120 @@ class Seconds:
 
     waiting: float = 0.0  # for decoded crops
     inference: float = 0.0
-    writing: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How logits are made and laid out."""
+
+    flip: bool = True  # mean of the crop's and the mirrored crop's logits
+    encoding: str = "float16"
+    views: Views = field(default_factory=Views)
+    chunk_rows: int = 64
+    shard_rows: int = 1024
+
+
+DEFAULTS = Settings()
 
 
 def cache(
     model: Path,
     sample_folder: Path,
     folder: Path,
+    settings: Settings = DEFAULTS,
     *,
     batch: int = 64,
-    flip: bool = True,
-    dtype: str = "float16",
-    chunk_rows: int = 64,
-    shard_rows: int = 4096,
     device: str = "cpu",
     threads: int = 1,
+    job: tuple[int, int] | None = None,
 ) -> None:
     """Run the model of a folder over a sample set and store its logits; finished shards stand.
 
-    Raises ValueError naming the model, the sample set and the row for logits that are not finite,
-    and for images that are missing or broken; nothing is sealed then. A model that does not give
-    its golden crop's logits any more does not even start.
+    `job` (k, n) is the k-th of n jobs, from 0: it writes its own share of whole shards and leaves
+    the sealing to `store_writer.seal`. Raises ValueError naming the model, the sample set and the
+    row for logits that are not finite, for images that are missing or broken, and for a shard that
+    another job is writing; nothing is sealed then. A model that does not give its golden crop's
+    logits any more does not even start.
     """
     card = Card.load(model / CARD_FILE)
     store = samples.open(sample_folder)
-    identity = _identity(model, card, store, flip, dtype)
+    layout = _layout(card, store, settings)
+    own = range(layout.shards) if job is None else job_shards(layout.shards, *job)
+    identity = _identity(model, card, store, settings)
+    batch = min(batch, store.n * settings.views.count)
     session = Session(model / MODEL_FILE, card, batch=batch, device=device, threads=threads)
     golden.check(model, session)
-    writer = Writer(folder, _layout(card, store, dtype, chunk_rows, shard_rows), identity)
-    seconds, started = Seconds(), time.perf_counter()
-    missing = writer.missing
-    rows = sum(stop - start for start, stop in map(writer.layout.span, missing))
-    with tqdm(total=rows, unit="sample", mininterval=5) as bar:
-        for shard in missing:
-            start, stop = writer.layout.span(shard)
-            columns = _run(session, store, start, stop, flip, dtype, threads, seconds, bar)
-            before = time.perf_counter()
-            writer.write(shard, columns, {})
-            seconds.writing += time.perf_counter() - before
-    total = time.perf_counter() - started
-    runtime = {
+    writer = Writer(folder, layout, identity, _about(card, sample_folder, settings), own)
+    rows = sum(stop - start for start, stop in map(layout.span, writer.missing))
+    _plan(folder, layout, rows, session, settings)
+    # A shard is written while the model runs over the next one's samples.
+    with ThreadPoolExecutor(1) as pool, tqdm(total=rows, unit="sample", mininterval=5) as bar:
+        written: Future[None] | None = None
+        for shard in list(writer.missing):
+            span, seconds = layout.span(shard), Seconds()
+            columns = _run(session, store, shard, layout, settings, threads, seconds, bar)
+            if written is not None:
+                written.result()
+            runtime = _runtime(session, span[1] - span[0], seconds)
+            written = pool.submit(writer.write, shard, columns, {}, runtime)
+        if written is not None:
+            written.result()
+    if job is None:
+        writer.seal()
+
+
+def _plan(folder: Path, layout: Layout, rows: int, session: Session, settings: Settings) -> None:
+    """Log bytes, files and time of what is to be made; ValueError if the disk cannot hold it."""
+    needed, free = rows * layout.row_bytes, shutil.disk_usage(folder).free
+    passes = math.ceil(rows * settings.views.count / session.batch) * (1 + settings.flip)
+    seconds = session.seconds_a_batch() * passes
+    logger.info(
+        "%s: %d samples to go: at most %.3g GB in %d files, model alone about %.3g min",
+        folder, rows, needed / 1e9, layout.files, seconds / 60,
+    )  # fmt: skip
+    if needed > free:
+        raise ValueError(
+            f"{folder}: {rows} samples may need {needed / 1e9:.3g} GB, "
+            f"the disk has {free / 1e9:.3g} GB left"
+        )
+
+
+def job_shards(shards: int, job: int, jobs: int) -> range:
+    """The shards of one of several jobs: a range, all of them of about one length."""
+    if not 0 <= job < jobs:
+        raise ValueError(f"job {job} of {jobs}: expected 0 to {jobs - 1}")
+    return range(job * shards // jobs, (job + 1) * shards // jobs)
+
+
+def _runtime(session: Session, rows: int, seconds: Seconds) -> dict[str, Any]:
+    """What the manifest tells of how a shard was made; logged too."""
+    record = {
         "provider": session.provider,
         "onnxruntime": onnxruntime.__version__,
         "zarr": zarr.__version__,
         "numpy": np.__version__,
         "rows": rows,
-        "seconds": round(total, 3),
-        "samples_per_s": round(rows / total, 1),
-        "seconds_waiting": round(seconds.waiting, 3),
-        "seconds_inference": round(seconds.inference, 3),
-        "seconds_writing": round(seconds.writing, 3),
+        "seconds_waiting": seconds.waiting,
+        "seconds_inference": seconds.inference,
     }
-    logger.info("%d samples, %s", rows, runtime)
-    writer.seal(
-        model=card.name,
-        samples=str(sample_folder),
-        skeleton=card.skeleton,
-        input_size=card.input_size,
-        split_ratio=card.split_ratio,
-        flip=flip,
-        runtime=runtime,
-    )
+    rate = rows / max(seconds.waiting + seconds.inference, 1e-9)
+    logger.info("%d samples, %.1f samples/s before writing: %s", rows, rate, record)
+    return record
 
 
-def _identity(
-    model: Path, card: Card, store: SampleStore, flip: bool, dtype: str
-) -> dict[str, Any]:
+def _about(card: Card, sample_folder: Path, settings: Settings) -> dict[str, Any]:
+    """What readers need to know of the model."""
+    return {
+        "model": card.name,
+        "samples": str(sample_folder),
+        "skeleton": card.skeleton,
+        "input_size": list(card.input_size),
+        "split_ratio": card.split_ratio,
+        "flip": settings.flip,
+    }
+
+
+def _identity(model: Path, card: Card, store: SampleStore, settings: Settings) -> dict[str, Any]:
     """What the logits' values depend on; ValueError if the card is of another model file."""
     found = files.sha256(model / MODEL_FILE)
     if found != card.sha256:
@@ -113,87 +167,102 @@ def _identity(
         "color_order": card.color_order,
         "mean": list(card.mean),
         "std": list(card.std),
-        "views": VIEWS,
-        "flip": flip,
-        "dtype": dtype,
+        "views": settings.views.model_dump(mode="json"),
+        "flip": settings.flip,
+        "encoding": settings.encoding,
+        "levels": list(ENCODINGS[settings.encoding].levels),
     }
 
 
-def _layout(card: Card, store: SampleStore, dtype: str, chunk_rows: int, shard_rows: int) -> Layout:
-    views, keypoints = len(VIEWS), skeletons.load(card.skeleton).num_keypoints
+def _layout(card: Card, store: SampleStore, settings: Settings) -> Layout:
+    views, keypoints = settings.views.count, skeletons.load(card.skeleton).num_keypoints
     width, height = (int(side * card.split_ratio) for side in card.input_size)
+    encoding = ENCODINGS[settings.encoding]
     return Layout(
         kind=KIND,
         rows=store.n,
         columns={
-            "simcc_x": Column(shape=(views, keypoints, width), dtype=dtype),
-            "simcc_y": Column(shape=(views, keypoints, height), dtype=dtype),
+            **encoding.columns("simcc_x", (views, keypoints, width)),
+            **encoding.columns("simcc_y", (views, keypoints, height)),
             "matrix": Column(shape=(views, 2, 3), dtype="float64"),
         },
-        chunk_rows=chunk_rows,
-        shard_rows=shard_rows,
+        chunk_rows=settings.chunk_rows,
+        shard_rows=settings.shard_rows,
     )
 
 
 def _run(
     session: Session,
     store: SampleStore,
-    start: int,
-    stop: int,
-    flip: bool,
-    dtype: str,
+    shard: int,
+    layout: Layout,
+    settings: Settings,
     threads: int,
     seconds: Seconds,
     bar: tqdm,
 ) -> dict[str, np.ndarray]:
-    """The columns of rows start ... stop - 1; crops are cut ahead of the model."""
-    card = session.card
-    matrices = crop_matrices(card, store.column("box")[start:stop])
+    """The columns of a shard's rows; crops are cut ahead of the model."""
+    start, stop = layout.span(shard)
+    matrices = views.matrices(
+        settings.views,
+        session.card,
+        store.column("box")[start:stop],
+        store.column("keypoints")[start:stop],
+        skeletons.load(store.skeleton),
+        shard,
+    )
+    count, size = settings.views.count, session.card.input_size
 
     def cut(rows: range) -> np.ndarray:
-        return crops.crop_rows(
-            [store.image_path(row) for row in rows],
-            matrices[rows.start - start : rows.stop - start],
-            card.input_size,
-            [store.place(row) for row in rows],
-        )
+        """Crops (B * V, H, W, 3), the views of a row adjacent."""
+        each = [row for row in rows for _ in range(count)]
+        part = matrices[rows.start - start : rows.stop - start].reshape(-1, 2, 3)
+        paths, places = [store.image_path(r) for r in each], [store.place(r) for r in each]
+        return crops.crop_rows(paths, part, size, places)
 
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
-    ranges = list(crops.ranges(start, stop, session.batch))
+    columns = {
+        name: np.empty((stop - start, *column.shape), column.dtype)
+        for name, column in layout.columns.items()
+    }
+    columns["matrix"][:] = matrices
+    ranges = list(crops.ranges(start, stop, max(session.batch // count, 1)))
     before = time.perf_counter()
     for rows, images in zip(ranges, crops.ahead(cut, ranges, threads=threads), strict=True):
         seconds.waiting += time.perf_counter() - before
         before = time.perf_counter()
-        x, y = session.run_flipped(images) if flip else session.run(images)
-        parts.append(_checked(session, store, rows, x.astype(dtype), y.astype(dtype)))
+        pair = session.run_flipped(images) if settings.flip else session.run(images)
+        x, y = (logits.reshape(len(rows), count, *logits.shape[1:]) for logits in pair)
+        encoded = _encoded(session, store, rows, x, y, ENCODINGS[settings.encoding])
+        for name, part in encoded.items():
+            columns[name][rows.start - start : rows.stop - start] = part
         bar.update(len(rows))
         seconds.inference += time.perf_counter() - before
         before = time.perf_counter()
-    return {
-        "simcc_x": np.concatenate([x for x, _ in parts])[:, None],
-        "simcc_y": np.concatenate([y for _, y in parts])[:, None],
-        "matrix": matrices[:, None],
-    }
+    return columns
 
 
-def crop_matrices(card: Card, boxes: np.ndarray) -> np.ndarray:
-    """Matrices (N, 2, 3), image px to input px, of the crops around boxes (N, 4) xywh image px."""
-    size = card.crop_size or card.input_size
-    upright = geometry.box_matrices(boxes, size, card.padding)
-    return geometry.compose(geometry.resize(size, card.input_size), upright).numpy()
-
-
-def _checked(
-    session: Session, store: SampleStore, rows: range, x: np.ndarray, y: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The logits, all of them finite in the dtype that is stored."""
-    finite = np.isfinite(x).all((1, 2)) & np.isfinite(y).all((1, 2))
-    if not finite.all():
-        row = rows[int(np.flatnonzero(~finite)[0])]
-        raise ValueError(
-            f"{session.path}: logits that are not finite (as {x.dtype}) over {store.place(row)}"
-        )
-    return x, y
+def _encoded(
+    session: Session,
+    store: SampleStore,
+    rows: range,
+    x: np.ndarray,
+    y: np.ndarray,
+    encoding: Encoding,
+) -> Arrays:
+    """The arrays (B, V, ...) of logits x and y (B, V, K, bins), all finite as they are kept."""
+    arrays: Arrays = {}
+    for axis, logits in (("simcc_x", x), ("simcc_y", y)):
+        part = encoding.encode(axis, logits)
+        for kept in (logits, *part.values()):
+            finite = np.isfinite(kept).reshape(len(rows), -1).all(1)
+            if not finite.all():
+                row = rows[int(np.flatnonzero(~finite)[0])]
+                raise ValueError(
+                    f"{session.path}: logits that are not finite (as {encoding.name}) "
+                    f"over {store.place(row)}"
+                )
+        arrays |= part
+    return arrays
 
 
 class LogitStore(Store):
@@ -206,6 +275,7 @@ class LogitStore(Store):
         self.input_size: tuple[int, int] = tuple(self.manifest["input_size"])
         self.split_ratio: float = self.manifest["split_ratio"]
         self.flip: bool = self.manifest["flip"]
+        self.encoding = _encoding(folder, self.identity)
 
     def read(self, rows: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Logits x (B, V, K, Wx) and y (B, V, K, Wy), and the matrices (B, V, 2, 3).
@@ -215,11 +285,32 @@ class LogitStore(Store):
         """
         start, stop, step = rows.indices(self.n)
         assert step == 1, f"step {step}: chunks are read whole"
-        x, y, matrix = (self.rows(n, start, stop) for n in ("simcc_x", "simcc_y", "matrix"))
+        x, y = (self._axis(name, start, stop) for name in ("simcc_x", "simcc_y"))
+        matrix = self.column("matrix")[start:stop]
         for values in (x, y, matrix):
-            if np.isnan(values).any():
+            if _has_nan(values):
                 raise ValueError(f"{self.folder}: rows {start} to {stop} hold NaN: damaged")
         return x, y, matrix
+
+    def _axis(self, name: str, start: int, stop: int) -> np.ndarray:
+        """One axis' logits, decoded."""
+        kept = [n for n in self.layout.columns if n.startswith(name)]
+        return self.encoding.decode(name, {n: self.rows(n, start, stop) for n in kept})
+
+
+def _has_nan(values: np.ndarray) -> bool:
+    """Whether any is NaN; half precision by its bits, as NumPy's isnan is slow there."""
+    if values.dtype == np.float16:
+        return bool(((values.view(np.uint16) & 0x7FFF) > 0x7C00).any())
+    return bool(np.isnan(values).any())
+
+
+def _encoding(folder: Path, identity: Mapping[str, Any]) -> Encoding:
+    """The encoding that a store names; ValueError if this version's is another."""
+    encoding = ENCODINGS.get(identity["encoding"])
+    if encoding is None or list(encoding.levels) != identity["levels"]:
+        raise ValueError(f"{folder}: unknown encoding {identity['encoding']}: cache it again")
+    return encoding
 
 
 def open(folder: Path, *, samples: SampleStore | None = None) -> LogitStore:

@@ -106,6 +106,11 @@ class Recipe(BaseModel):
     sigma: tuple[PositiveFloat, PositiveFloat] | None = Field(
         None, description="labels' Gaussians in bins; null: sqrt(side / 8), RTMPose's rule"
     )
+    geometry: Literal["transport", "replay"] = Field(
+        "transport",
+        description="transport: a new crop each epoch, teachers' logits carried into it; replay: "
+        "the very crops that the teachers saw",
+    )
     augmentation: Augmentation = Field(Augmentation(), description="of all but the last epochs")
     final_epochs: Annotated[int, Field(ge=0)] = Field(
         30, description="last epochs, which have the milder final augmentation"

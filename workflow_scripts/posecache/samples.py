@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from posecache import crops, datasets, files, geometry
 from posecache.datasets.records import GROUND_TRUTH, Annotations, Source
-from posecache.store import Column, Layout, Store, Writer
+from posecache.store import Column, Layout, Store
+from posecache.store_writer import Writer
 
 KIND = "samples"
 JPEG = "crop_jpeg"
@@ -39,7 +40,7 @@ def prepare(
     *,
     recipe: CropRecipe | None = None,
     chunk_rows: int = 64,
-    shard_rows: int = 4096,
+    shard_rows: int = 1024,
     threads: int = 1,
 ) -> None:
     """Write a sample store; with a `recipe` also the enlarged crop around each person.
@@ -69,7 +70,17 @@ def prepare(
         "image_root": str(source.image_root),
         "crops": None if recipe is None else asdict(recipe),
     }
-    writer = Writer(folder, layout, identity)
+    about = {
+        "annotation_format": source.format,
+        "skeleton": source.skeleton,
+        "annotations": str(source.annotations),
+        "boxes": _box_origin(source),
+        "image_root": str(source.image_root),
+        "image_paths": annotations.image_paths,
+        "dropped": dict(annotations.dropped),
+        "mended": dict(annotations.mended),
+    }
+    writer = Writer(folder, layout, identity, about)
     with tqdm(total=layout.rows, unit="sample", mininterval=5) as bar:
         for shard in writer.missing:
             start, stop = layout.span(shard)
@@ -84,16 +95,7 @@ def prepare(
                 _check_images(annotations, start, stop)
             writer.write(shard, values, ragged)
             bar.update(stop - start)
-    writer.seal(
-        annotation_format=source.format,
-        skeleton=source.skeleton,
-        annotations=str(source.annotations),
-        boxes=_box_origin(source),
-        image_root=str(source.image_root),
-        image_paths=annotations.image_paths,
-        dropped=dict(annotations.dropped),
-        mended=dict(annotations.mended),
-    )
+    writer.seal()
 
 
 def _box_origin(source: Source) -> str:
@@ -176,13 +178,6 @@ class SampleStore(Store):
         self.boxes: str = self.manifest["boxes"]
         crops = self.identity["crops"]
         self.crop_size: int | None = None if crops is None else crops["size"]  # px
-        self._columns: dict[str, np.ndarray] = {}
-
-    def column(self, name: str) -> np.ndarray:
-        """A whole column (N, ...)."""
-        if name not in self._columns:
-            self._columns[name] = self.rows(name, 0, self.n)
-        return self._columns[name]
 
     def truth(self) -> dict[str, Any]:
         """The COCO record of this store's images; ValueError if the file is another one now."""

@@ -44,9 +44,9 @@ class Stream:
 
     A batch is a dict of arrays, leading axis B: `crops` (B, S, S, 3) uint8 RGB, `crop_matrix`
     (B, 2, 3) image px to crop px, `box` (B, 4) xywh image px, `keypoints` (B, K, 2) image px with
-    NaN where unlabelled, and for each teacher `{name}/x` (B, Kt, Wx), `{name}/y` (B, Kt, Wy) and
-    `{name}/matrix` (B, 2, 3) image px to teacher-input px. The rows left over by whole batches are
-    dropped, other ones each epoch.
+    NaN where unlabelled, and for each teacher and its V views `{name}/x` (B, V, Kt, Wx),
+    `{name}/y` (B, V, Kt, Wy) and `{name}/matrix` (B, V, 2, 3) image px to teacher-input px. The
+    rows left over by whole batches are dropped, other ones each epoch.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Stream:
         }
         for name, store in source.logits.items():
             x, y, matrix = store.read(slice(start, stop))
-            columns |= {f"{name}/x": x[:, 0], f"{name}/y": y[:, 0], f"{name}/matrix": matrix[:, 0]}
+            columns |= {f"{name}/x": x, f"{name}/y": y, f"{name}/matrix": matrix}
         return columns
 
     def _in_skeleton(self, samples: SampleStore, start: int, stop: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from posecache import files, geometry, simcc
+from posecache import files, geometry, simcc, views
 from posecache.models import RTMPose, Variant
 from posecache.models.card import IMAGENET_MEAN, IMAGENET_STD
 from posecache.models.mmpose_checkpoint import load_backbone
@@ -54,13 +54,20 @@ class Trainer:
         identity: str,
         init: Path | None = None,
     ) -> None:
-        """`init` is a checkpoint whose backbone the run starts from."""
+        """`init` is a checkpoint whose backbone the run starts from.
+
+        Raises ValueError for a teacher that knows more than the student's skeleton, and for a
+        replay of no teacher's crops.
+        """
         self.recipe, self.objective, self.stream = recipe, objective, stream
         self.device, self.folder, self.identity = torch.device(device), folder, identity
         self.init = init
         self.skeleton = stream.skeleton
         self.sigma = recipe.sigma or simcc.default_sigma(recipe.input_size)
         self.teachers = teachers
+        self.seen = {name: store.input_size for name, store in stream.sets[0].logits.items()}
+        if recipe.geometry == "replay" and not teachers:
+            raise ValueError("geometry: replay needs a teacher, whose crops the student sees")
         self.indices = {
             name: torch.as_tensor(self._places(name, teacher), device=self.device)
             for name, teacher in teachers.items()
@@ -156,15 +163,18 @@ class Trainer:
         recipe = self.recipe
         varied = recipe.augmentation_at(step // self.stream.steps_per_epoch)
         rng = np.random.default_rng([recipe.seed, step, 2])
-        matrix = augment.draw_matrices(
-            torch.from_numpy(batch["box"]),
-            torch.from_numpy(batch["keypoints"]),
-            self.skeleton,
-            varied,
-            recipe.padding,
-            recipe.input_size,
-            rng,
-        )
+        if recipe.geometry == "replay":
+            matrix = self._replayed(batch, rng)
+        else:
+            matrix = augment.draw_matrices(
+                torch.from_numpy(batch["box"]),
+                torch.from_numpy(batch["keypoints"]),
+                self.skeleton,
+                varied,
+                recipe.padding,
+                recipe.input_size,
+                rng,
+            )
         crops = torch.from_numpy(batch["crops"]).to(self.device, non_blocking=True)
         crop_matrix = torch.from_numpy(batch["crop_matrix"]).double()
         images = augment.warp(crops, crop_matrix, matrix, recipe.input_size)
@@ -172,6 +182,15 @@ class Trainer:
         images = (images - self.mean) / self.std
         targets = {name: self._target(name, batch, matrix) for name in self.teachers}
         return images, self._truth(batch, matrix), targets
+
+    def _replayed(self, batch: Columns, rng: np.random.Generator) -> Tensor:
+        """The crop (B, 2, 3) of one of the first teacher's views, drawn for each sample."""
+        first = next(iter(self.teachers))
+        matrices = torch.from_numpy(batch[f"{first}/matrix"])
+        count = matrices.shape[1]
+        chosen = torch.from_numpy(rng.integers(0, count, len(matrices)))
+        view = matrices[torch.arange(len(matrices)), chosen]
+        return geometry.compose(geometry.resize(self.seen[first], self.recipe.input_size), view)
 
     def _truth(self, batch: Columns, matrix: Tensor) -> Truth:
         """Labels in the student's crop; a mirrored crop has left and right swapped."""
@@ -190,11 +209,12 @@ class Trainer:
 
     def _target(self, name: str, batch: Columns, matrix: Tensor) -> TeacherTarget:
         """A teacher's cached logits carried into the student's crop."""
-        teacher_matrix = torch.from_numpy(batch[f"{name}/matrix"])
-        to_student = geometry.compose(matrix, geometry.invert(teacher_matrix))
+        matrices = torch.from_numpy(batch[f"{name}/matrix"])
+        rows, view = np.arange(len(matrices)), views.nearest(matrix, matrices).numpy()
+        to_student = geometry.compose(matrix, geometry.invert(matrices[rows, view]))
         prob_x, prob_y, mass = simcc.transport(
-            torch.from_numpy(batch[f"{name}/x"]).to(self.device).float(),
-            torch.from_numpy(batch[f"{name}/y"]).to(self.device).float(),
+            torch.from_numpy(batch[f"{name}/x"][rows, view]).to(self.device).float(),
+            torch.from_numpy(batch[f"{name}/y"][rows, view]).to(self.device).float(),
             to_student,
             self.recipe.input_size,
             self.teachers[name].flip_pairs,

@@ -1,0 +1,49 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tiny
+from posecache import logits
+
+COMMAND = "from posecache.cli import main; main()"
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    folder = tmp_path_factory.mktemp("cli")
+    model, samples = tiny.model_folder(folder / "model"), tiny.sample_folder(folder)
+    logits.cache(model, samples, folder / "logits")
+    return folder / "logits", model, samples
+
+
+def test_verify_says_where_and_exits_with_1(made: tuple[Path, Path, Path]) -> None:
+    store, _, samples = made
+    whole = run("verify", store, samples)
+    assert (whole.returncode, whole.stdout) == (0, "2 stores are whole\n")
+    shard = store / "arrays.zarr" / "matrix" / "c" / "0" / "0" / "0" / "0"
+    data = shard.read_bytes()
+    shard.write_bytes(data[:-1] + bytes([data[-1] ^ 4]))
+    damaged = run("verify", samples, store)
+    shard.write_bytes(data)
+    assert damaged.returncode == 1
+    assert damaged.stderr.startswith(f"{shard}: sha256 ")
+    assert damaged.stderr.count("\n") == 1
+    absent = run("verify", store / "absent")
+    assert (absent.returncode, absent.stderr.count("\n")) == (1, 1)
+
+
+def test_inspect_and_check_live(made: tuple[Path, Path, Path]) -> None:
+    store, model, samples = made
+    assert "logits, 10 rows" in run("inspect", store).stdout
+    live = ("check-live", store, "--model", model, "--samples", samples)
+    assert run(*live).stdout.startswith("KL(live || cached) = ")
+    failed = run(*live, "--limit", "1e-12")
+    assert failed.returncode == 1
+    assert "limit 1e-12" in failed.stderr

@@ -1,0 +1,35 @@
+"""Several jobs cache one model's logits over one sample set."""
+
+import json
+from typing import Any
+
+from conftest import Workdir, mini_config
+from posecache import store
+from posecache.files import read_json
+
+STORE = "results/logits/teacher-coco/coco-train"
+
+
+def content(workdir: Workdir) -> dict[str, Any]:
+    manifest = read_json(workdir.path / STORE / "manifest.json")
+    return {k: v for k, v in manifest.items() if k not in ("runtime", "digest")}
+
+
+def test_three_jobs_give_the_store_of_one(finished: Workdir) -> None:
+    """And a store that is merely sealed anew is the same file, so that nothing else runs again."""
+    one = content(finished)
+    record = mini_config()
+    record["logits"]["jobs"] = 3
+    finished.configure(record)
+    manifest = f"{STORE}/manifest.json"
+    before = (finished.path / manifest).read_text()
+    kept = finished.snakemake("--cores", "2", manifest)
+    assert (finished.path / manifest).read_text() == before
+    for path in (finished.path / STORE / "arrays.zarr").rglob("c/*/0/0/0"):
+        path.unlink()  # every shard is to be made again
+    done = finished.snakemake("--cores", "2", "--forcerun", "cache_logits", "--", manifest)
+    assert kept.returncode == done.returncode == 0, done.stdout + done.stderr
+    assert len(one["shards"]) >= 2
+    assert json.dumps(content(finished)) == json.dumps(one)
+    assert store.verify(finished.path / STORE) == []
+    finished.configure(mini_config())

@@ -1,0 +1,83 @@
+"""The views of a person under which a teacher is cached: turned crops and recorded augmentations.
+
+Shapes: N persons, V views.
+"""
+
+from typing import Self
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
+
+from posecache import geometry
+from posecache.models.card import Card
+from posecache.recipe import Augmentation
+from posecache.skeletons import Skeleton
+from posecache.training.augment import draw_matrices
+
+
+class Views(BaseModel):
+    """Crops turned by `rotations`, then `augmented` crops as the augmentation draws them once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rotations: tuple[float, ...] = (0.0,)  # degrees
+    augmented: NonNegativeInt = 0
+    augmentation: Augmentation = Augmentation()
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.count:
+            raise ValueError("expected at least one rotation or augmented view")
+        return self
+
+    @property
+    def count(self) -> int:
+        """V."""
+        return len(self.rotations) + self.augmented
+
+
+def matrices(
+    views: Views,
+    card: Card,
+    boxes: np.ndarray,
+    keypoints: np.ndarray,
+    skeleton: Skeleton,
+    shard: int,
+) -> np.ndarray:
+    """Matrices (N, V, 2, 3), image px to input px, of a shard's boxes (N, 4) xywh image px.
+
+    Augmented views depend on (seed, shard, view) alone, never on how a run was cut into jobs.
+    """
+    size = card.crop_size or card.input_size
+    corners = torch.from_numpy(boxes).double()
+    corners = torch.cat([corners[:, :2], corners[:, :2] + corners[:, 2:]], dim=1)
+    center, scale = geometry.box_to_center_scale(corners, card.padding)
+    scale = geometry.fix_aspect(scale, size)
+    found = [
+        geometry.crop_matrix(center, scale, torch.full((len(boxes),), angle), size)
+        for angle in views.rotations
+    ]
+    for view in range(views.augmented):
+        rng = np.random.default_rng([views.seed, shard, view])
+        found.append(
+            draw_matrices(
+                torch.from_numpy(boxes), torch.from_numpy(keypoints), skeleton,
+                views.augmentation, card.padding, size, rng,
+            )
+        )  # fmt: skip
+    stacked = torch.stack(found, dim=1)
+    return geometry.compose(geometry.resize(size, card.input_size), stacked).numpy()
+
+
+def nearest(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """The view (N,) that is least turned against the student's crop.
+
+    `student` (N, 2, 3) and `teacher` (N, V, 2, 3) are matrices from image px; a mirror does not
+    count as a turn.
+    """
+    between = geometry.compose(student[:, None], geometry.invert(teacher))
+    mirrored = torch.linalg.det(between[..., :2]) < 0
+    right = between[..., :2, 0] * torch.where(mirrored, -1.0, 1.0)[..., None]
+    return torch.atan2(right[..., 1], right[..., 0]).abs().argmin(dim=1)
