@@ -1,11 +1,11 @@
 """How logits are kept: as floats, or as bytes that say how far each bin lies below the peak.
 
 Softmax looks at differences alone, so a coded distribution is its peak (float16) and for every bin
-the nearest of 256 levels below it. Level 0 is the peak's own, so that the arg-max stays but among
-bins that half precision cannot tell apart. The levels stand in the manifest; any Zarr reader
-decodes with `peak - levels[code]`.
+the nearest of at most 256 levels below it. Level 0 is the peak's own: the arg-max never moves. The
+levels stand in the manifest; any Zarr reader decodes with `peak - levels[code]`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -50,17 +50,24 @@ class Encoding:
         """Logits (..., W): as they are kept, or float16."""
         if not self.levels:
             return arrays[axis]
-        below = np.array(self.levels, np.float32).astype(np.float16)[arrays[axis]]
-        return arrays[f"{axis}_peak"][..., None] - below
+        codes, peak = arrays[axis], arrays[f"{axis}_peak"][..., None]
+        values = peak - np.array(self.levels, np.float16)[codes]
+        # Half precision may round a bin up to the peak, which would move the arg-max.
+        below = np.nextafter(peak, np.float16(-np.inf))
+        return np.where(codes > 0, np.minimum(values, below), peak)
 
 
-def _steps(*parts: tuple[float, float]) -> tuple[float, ...]:
-    """Levels from 0 in steps up to each end: (step, end), (step, end), ..."""
+def _even(step: float, count: int) -> tuple[float, ...]:
+    """Levels 0, then `ALMOST`, then `count` of a step each."""
+    return (0.0, ALMOST, *(step * n for n in range(1, count + 1)))
+
+
+def _growing(step: float, growth: float, cap: float, end: float, floor: float) -> tuple[float, ...]:
+    """Levels whose steps grow as the probability falls, and one for all that is below `end`."""
     levels = [0.0]
-    for step, end in parts:
-        count = round((end - levels[-1]) / step)
-        levels += [levels[-1] + step * n for n in range(1, count + 1)]
-    return tuple(levels)
+    while levels[-1] < end:
+        levels.append(levels[-1] + min(step * math.exp(growth * levels[-1]), cap))
+    return (0.0, ALMOST, *levels[1:], levels[-1] + floor)
 
 
 ENCODINGS = {
@@ -69,10 +76,8 @@ ENCODINGS = {
         Encoding("float16", "float16"),
         Encoding("float32", "float32"),
         # Steps of 1/128 to 2 logits, which is 20 nats, below the peak.
-        Encoding("int8", "uint8", (0.0, ALMOST, *_steps((1 / 128, 254 / 128))[1:])),
-        # Fine where the probability lies, coarse to 14 nats, one level for all that is below.
-        Encoding(
-            "compact", "uint8", (0.0, ALMOST, *_steps((1 / 80, 0.5), (0.1, 1.4), (0.3, 1.7))[1:])
-        ),
+        Encoding("int8", "uint8", _even(1 / 128, 254)),
+        # 1/110 at the peak, a tenth at 6 nats; one level for all that is 12 nats below.
+        Encoding("compact", "uint8", _growing(1 / 110, 3.8, 0.4, 1.2, 0.3)),
     )
 }
