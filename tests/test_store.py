@@ -222,6 +222,8 @@ def test_killed_at_any_moment_the_finished_shards_stand(tmp_path: Path) -> None:
         folder = tmp_path / f"killed{round_}"
         at_work += killed(folder, plan, float(rng.uniform(0, 0.6)))
         entered = {int(p.stem) for p in (folder / LEDGER).glob("0*.json")}
+        if (folder / MANIFEST).exists():  # it was quicker
+            entered = set(range(plan.shards))
         missing = fill(folder, plan)
         assert set(missing) == set(range(plan.shards)) - entered
         assert bytes_of(folder) == whole

@@ -35,9 +35,11 @@ def perfect(folder: Path, store: SampleStore, skeleton: str, shift: float = 0.0)
         rows=store.n,
         columns={k: Column(shape=v.shape[1:], dtype=str(v.dtype)) for k, v in columns.items()},
     )
-    writer = Writer(folder, plan, {"samples": store.fingerprint})
+    identity = {"samples": store.fingerprint, "encoding": "float32", "levels": []}
+    about = {"model": "m", "skeleton": skeleton, "input_size": SIZE, "split_ratio": 8.0}
+    writer = Writer(folder, plan, identity, about | {"flip": True})
     writer.write(0, columns, {})
-    writer.seal(model="m", skeleton=skeleton, input_size=SIZE, split_ratio=8.0, flip=True)
+    writer.seal()
     return folder
 
 

@@ -175,6 +175,8 @@ def seal(folder: Path) -> None:
         "shards": [entry["files"] for entry in entries],
     }
     files.write_whole(folder / MANIFEST, signed(manifest))
+    # The plan first: a manifest without one is a sealed store, however much of the ledger is left.
+    (folder / LEDGER / PLAN).unlink()
     shutil.rmtree(folder / LEDGER)
     (folder / LOCK).unlink(missing_ok=True)
 
