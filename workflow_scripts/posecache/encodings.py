@@ -31,7 +31,7 @@ class Encoding:
             return {axis: Column(shape=shape, dtype=self.dtype)}
         # Codes of like neighbours: Zstandard's own entropy coding beats a shuffle of their bits.
         return {
-            axis: Column(shape=shape, dtype="uint8", shuffle="noshuffle"),
+            axis: Column(shape=shape, dtype=self.dtype, shuffle="noshuffle"),
             f"{axis}_peak": Column(shape=shape[:-1], dtype="float16"),
         }
 
@@ -42,7 +42,7 @@ class Encoding:
         peak = logits.max(-1)
         levels = np.array(self.levels, np.float32)
         codes = np.searchsorted((levels[1:] + levels[:-1]) / 2, peak[..., None] - logits)
-        codes = np.maximum(codes, 1).astype(np.uint8)
+        codes = np.maximum(codes, 1).astype(self.dtype)
         np.put_along_axis(codes, logits.argmax(-1)[..., None], 0, axis=-1)
         return {axis: codes, f"{axis}_peak": peak.astype(np.float16)}
 

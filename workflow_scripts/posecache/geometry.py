@@ -59,16 +59,20 @@ def crop_matrix(
 
 
 def box_matrices(
-    boxes_xywh: Arrayish, input_size: tuple[int, int], padding: float = 1.25
+    boxes_xywh: Arrayish,
+    input_size: tuple[int, int],
+    padding: float = 1.25,
+    rotation_degrees: float = 0.0,
 ) -> Tensor:
-    """Upright crop matrices (N, 2, 3), float64, image px to input px, of boxes (N, 4) in image px.
+    """Crop matrices (N, 2, 3), float64, image px to input px, of boxes (N, 4) in image px.
 
     Source: MMPose's GetBBoxCenterScale followed by TopdownAffine.
     """
     boxes = as_float(boxes_xywh).to(torch.float64)
     corners = torch.cat([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], dim=-1)
     center, scale = box_to_center_scale(corners, padding)
-    return crop_matrix(center, fix_aspect(scale, input_size), torch.zeros(len(boxes)), input_size)
+    angles = torch.full((len(boxes),), rotation_degrees)
+    return crop_matrix(center, fix_aspect(scale, input_size), angles, input_size)
 
 
 def resize(size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:

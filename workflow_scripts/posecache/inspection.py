@@ -10,20 +10,16 @@ from posecache import files, geometry, logits, samples
 from posecache.crops import crop_rows
 from posecache.inference import Session
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
-from posecache.store import MANIFEST, Layout
+from posecache.store import Layout, manifest_path, noted
 
 BETA = 10.0  # of softmax(10 * logits)
 
 
 def describe(folder: Path) -> str:
     """A sealed store in a screenful; ValueError if there is none."""
-    if not (folder / MANIFEST).exists():
-        raise ValueError(f"{folder}: not sealed: there is no {MANIFEST}")
-    manifest = files.read_json(folder / MANIFEST)
+    manifest = files.read_json(manifest_path(folder))
     layout = Layout.parse(manifest["layout"])
-    stored = sum(
-        f["bytes"] for s in (manifest["metadata"], *manifest["shards"]) for f in s.values()
-    )
+    stored = sum(facts["bytes"] for _, facts in noted(manifest))
     lines = [f"{folder}: {layout.kind}, {layout.rows} rows in {layout.shards} shards"]
     lines += [
         f"  {name:12} {column.dtype:8} {(layout.rows, *column.shape)}"
@@ -86,13 +82,13 @@ def check_live(
     session = Session(model / MODEL_FILE, card, batch=8, device=device, threads=threads)
     count = min(rows, store.n)
     chosen = np.sort(np.random.default_rng(seed).choice(store.n, count, replace=False))
-    divergence = float(np.mean([_kl(session, cached, store, int(row)) for row in chosen]))
-    if not divergence <= limit:
+    mean = float(np.mean([_kl(session, cached, store, int(row)) for row in chosen]))
+    if not mean <= limit:
         raise ValueError(
-            f"{folder}: KL(live || cached) is {divergence:.2e} nats a keypoint's axis over "
+            f"{folder}: KL(live || cached) is {mean:.2e} nats a keypoint's axis over "
             f"{count} rows, limit {limit:.0e}"
         )
-    return divergence
+    return mean
 
 
 def _kl(session: Session, cached: logits.LogitStore, store: samples.SampleStore, row: int) -> float:

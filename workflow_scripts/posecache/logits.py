@@ -78,7 +78,7 @@ def cache(
     card = Card.load(model / CARD_FILE)
     store = samples.open(sample_folder)
     layout = _layout(card, store, settings)
-    own = range(layout.shards) if job is None else job_shards(layout.shards, *job)
+    own = None if job is None else job_shards(layout.shards, *job)
     identity = _identity(model, card, store, settings)
     batch = min(batch, store.n * settings.views.count)
     session = Session(model / MODEL_FILE, card, batch=batch, device=device, threads=threads)

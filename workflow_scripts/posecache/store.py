@@ -22,8 +22,6 @@ MANIFEST = "manifest.json"
 ARRAYS = "arrays.zarr"
 DIGEST = "digest"  # the manifest's key with the digest of all its others
 
-Facts = Mapping[str, Mapping[str, Any]]  # a file's path below the store -> its bytes and sha256
-
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
@@ -156,24 +154,32 @@ def verify(folder: Path) -> list[str]:
 
     Every byte is read. Raises ValueError where there is no manifest to compare with.
     """
-    path = folder / MANIFEST
-    if not path.exists():
-        raise ValueError(f"{folder}: not sealed: there is no {MANIFEST}")
+    path = manifest_path(folder)
+    content = path.read_bytes()
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = json.loads(content)
         record = {key: value for key, value in manifest.items() if key != DIGEST}
-        known = {name for name, _ in _noted(manifest)}
+        known = {MANIFEST, *(name for name, _ in noted(manifest))}
         problems = list(_sizes(folder, manifest)) or list(_contents(folder, manifest))
     except (ValueError, AttributeError, KeyError, TypeError):
         return [f"{path}: damaged"]
-    if path.read_bytes() != signed(record).encode():
+    if content != signed(record).encode():
         problems.append(f"{path}: damaged")
     present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
-    problems += [f"{folder / name}: not part of the store" for name in sorted(present - known)]
-    return [problem for problem in problems if not problem.startswith(f"{path}: not part")]
+    return problems + [
+        f"{folder / name}: not part of the store" for name in sorted(present - known)
+    ]
 
 
-def _noted(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def manifest_path(folder: Path) -> Path:
+    """A sealed store's manifest; ValueError if there is none."""
+    path = folder / MANIFEST
+    if not path.exists():
+        raise ValueError(f"{folder}: not sealed: there is no {MANIFEST}")
+    return path
+
+
+def noted(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each file that the manifest notes, with its bytes and sha256."""
     for facts in (manifest["metadata"], *manifest["shards"]):
         yield from facts.items()
@@ -181,7 +187,7 @@ def _noted(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
 
 def _sizes(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     """Files that are missing or of another length."""
-    for name, facts in _noted(manifest):
+    for name, facts in noted(manifest):
         file = folder / name
         size = file.stat().st_size if file.is_file() else "no file"
         if size != facts["bytes"]:
@@ -190,7 +196,7 @@ def _sizes(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
 
 def _contents(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     """Files of another content."""
-    for name, facts in _noted(manifest):
+    for name, facts in noted(manifest):
         found = files.sha256(folder / name)
         if found != facts["sha256"]:
             yield f"{folder / name}: sha256 {found}, but {MANIFEST} says {facts['sha256']}"

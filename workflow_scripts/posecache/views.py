@@ -51,14 +51,7 @@ def matrices(
     Augmented views depend on (seed, shard, view) alone, never on how a run was cut into jobs.
     """
     size = card.crop_size or card.input_size
-    corners = torch.from_numpy(boxes).double()
-    corners = torch.cat([corners[:, :2], corners[:, :2] + corners[:, 2:]], dim=1)
-    center, scale = geometry.box_to_center_scale(corners, card.padding)
-    scale = geometry.fix_aspect(scale, size)
-    found = [
-        geometry.crop_matrix(center, scale, torch.full((len(boxes),), angle), size)
-        for angle in views.rotations
-    ]
+    found = [geometry.box_matrices(boxes, size, card.padding, angle) for angle in views.rotations]
     for view in range(views.augmented):
         rng = np.random.default_rng([views.seed, shard, view])
         found.append(

@@ -46,7 +46,7 @@ def import_model(
     `expected_sha256` is the source's, or its first digits. Raises ValueError for another file than
     expected and for whatever `check_graph` or `mmpose_checkpoint.network` refuse.
     """
-    _check_sha256(source, expected_sha256)
+    digest = _checked_sha256(source, expected_sha256)
     num_keypoints = skeletons.load(skeleton).num_keypoints
     if source.suffix in CHECKPOINTS:
         model = to_bytes(mmpose_checkpoint.network(source, num_keypoints, input_size))
@@ -63,7 +63,7 @@ def import_model(
         color_order=color_order,
         mean=mean or _in_order(cards.IMAGENET_MEAN, color_order),
         std=std or _in_order(cards.IMAGENET_STD, color_order),
-        source=f"imported from {source.name} (sha256 {files.sha256(source)})",
+        source=f"imported from {source.name} (sha256 {digest})",
         license=license,
     )
     write_model(folder, model, card)
@@ -100,11 +100,13 @@ def check_graph(
             )
 
 
-def _check_sha256(source: Path, expected: str | None) -> None:
+def _checked_sha256(source: Path, expected: str | None) -> str:
     if not source.is_file():
         raise ValueError(f"{source}: no such file")
-    if expected is not None and not files.sha256(source).startswith(expected.lower()):
-        raise ValueError(f"{source}: sha256 is {files.sha256(source)}, expected {expected}")
+    digest = files.sha256(source)
+    if expected is not None and not digest.startswith(expected.lower()):
+        raise ValueError(f"{source}: sha256 is {digest}, expected {expected}")
+    return digest
 
 
 def _in_order(rgb: cards.Channels, color_order: cards.ColorOrder) -> cards.Channels:
