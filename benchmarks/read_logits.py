@@ -1,7 +1,8 @@
-"""Reading a logit store: by whole chunks, row by row, in training order, beside numpy.load.
+"""Reading a logit store by whole chunks, in sequence and in training order, beside others.
 
 Writes a store of random float16 logits of a COCO teacher (17 keypoints, 192x256), reads it in one
-process in turns, and prints MB/s and ratios.
+process in turns, and prints MB/s and ratios to numpy.load of the same values and to zarr-python's
+reads of single rows.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import numpy as np
 import zarr
 
 from posecache import logits
+from posecache.encodings import ENCODINGS
 from posecache.store import Column, Layout
 from posecache.store_writer import Writer
 from posecache.training.stream import shuffled_chunks
@@ -24,11 +26,14 @@ KEYPOINTS, BINS = 17, (384, 512)
 def write(folder: Path, rows: int) -> None:
     """A sealed store, and the same values as two plain .npy files."""
     names = dict(zip(("simcc_x", "simcc_y"), BINS, strict=True))
+    encoding, simcc = ENCODINGS["float16"], {}
+    for name, bins in names.items():
+        simcc |= encoding.columns(name, (1, KEYPOINTS, bins))
     layout = Layout(
         kind="logits",
         rows=rows,
         columns={
-            **{n: Column(shape=(1, KEYPOINTS, b), dtype="float16") for n, b in names.items()},
+            **simcc,
             "matrix": Column(shape=(1, 2, 3), dtype="float64"),
         },
     )
@@ -63,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=8192)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--pipeline", help="a Zarr codec pipeline, as zarrs.ZarrsCodecPipeline")
+    parser.add_argument("--pipeline", help="zarr-python's codecs, as zarrs.ZarrsCodecPipeline")
     arguments = parser.parse_args()
     if arguments.pipeline:
         zarr.config.set({"codec_pipeline.path": arguments.pipeline})
@@ -89,6 +94,11 @@ def compare(folder: Path, rows: int, turns: int) -> None:
         for index in indices:
             store.read(slice(index * chunk, min((index + 1) * chunk, rows)))
 
+    def by_zarr() -> None:
+        for start in range(0, rows, chunk):
+            for axis in ("simcc_x", "simcc_y"):
+                np.asarray(group[axis][start : start + chunk])  # type: ignore[index]
+
     def single() -> None:
         for row in few:
             for axis in ("simcc_x", "simcc_y"):
@@ -99,6 +109,7 @@ def compare(folder: Path, rows: int, turns: int) -> None:
         "numpy.load, uncompressed": (load, rows),
         "whole chunks in sequence": (lambda: chunks(sorted(order)), rows),
         "whole chunks in training order": (lambda: chunks(order), rows),
+        "zarr-python, whole chunks in sequence": (by_zarr, rows),
         "zarr-python, one row at a time": (single, len(few)),
     }
     speed = {

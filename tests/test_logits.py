@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import zarr
 
 import tiny
-from posecache import crops, files, geometry, logits, samples, store_writer
+from posecache import crops, geometry, logits, samples, store_writer
 from posecache.inference import Session
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 
@@ -104,20 +103,6 @@ def test_a_missing_image_loses_no_finished_shard(tmp_path: Path) -> None:
     cached(tmp_path)
     assert first.stat().st_mtime_ns == written
     assert logits.open(tmp_path / "logits").n == 10
-
-
-def test_a_nan_in_the_store_is_an_error(tmp_path: Path) -> None:
-    _, _, folder = cached(tmp_path)
-    array = zarr.open_array(folder / "arrays.zarr" / "simcc_x", mode="r+")
-    array[4:6] = np.nan
-    sizes = logits.files.read_json(folder / "manifest.json")
-    for name, facts in sizes["shards"][1].items():
-        facts["bytes"] = (folder / name).stat().st_size
-    files.write_json(folder / "manifest.json", sizes)
-    store = logits.open(folder)
-    store.read(slice(0, 4))
-    with pytest.raises(ValueError, match="rows 2 to 6 hold NaN"):
-        store.read(slice(2, 6))
 
 
 def read_whole(folder: Path) -> bytes:

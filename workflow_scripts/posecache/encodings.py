@@ -28,7 +28,8 @@ class Encoding:
     def columns(self, axis: str, shape: tuple[int, ...]) -> dict[str, Column]:
         """The arrays of one axis, simcc_x or simcc_y, whose rows are (V, K, W)."""
         if not self.levels:
-            return {axis: Column(shape=shape, dtype=self.dtype)}
+            # Packed they would be a fifth smaller, and an eighth as fast to read.
+            return {axis: Column(shape=shape, dtype=self.dtype, shuffle=None)}
         # Codes of like neighbours: Zstandard's own entropy coding beats a shuffle of their bits.
         return {
             axis: Column(shape=shape, dtype=self.dtype, shuffle="noshuffle"),

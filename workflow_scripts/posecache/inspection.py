@@ -23,11 +23,12 @@ def describe(folder: Path) -> str:
     lines = [f"{folder}: {layout.kind}, {layout.rows} rows in {layout.shards} shards"]
     lines += [
         f"  {name:12} {column.dtype:8} {(layout.rows, *column.shape)}"
+        f"{'' if column.shuffle is None else ', Zstandard'}"
         for name, column in layout.columns.items()
     ]
     raw = layout.rows * layout.row_bytes
     share = f", {stored / raw:.0%} of the arrays' {_size(raw)}" if not layout.ragged else ""
-    lines.append(f"on disk {_size(stored)}{share}; {manifest['codecs']}")
+    lines.append(f"on disk {_size(stored)}{share}")
     about = {k: v for k, v in manifest.items() if k not in _OWN and k != "image_paths"}
     for title, record in (
         ("about", about), ("made from", manifest["identity"]), ("made by", manifest["runtime"]),
@@ -37,7 +38,7 @@ def describe(folder: Path) -> str:
 
 
 _OWN = {
-    "format", "kind", "rows", "codecs", "layout", "metadata", "shards", "identity", "runtime",
+    "format", "kind", "rows", "layout", "metadata", "shards", "identity", "runtime",
     "digest",
 }  # fmt: skip
 

@@ -280,29 +280,19 @@ class LogitStore(Store):
     def read(self, rows: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Logits x (B, V, K, Wx) and y (B, V, K, Wy), and the matrices (B, V, 2, 3).
 
-        `rows` is a slice of step 1; whole chunks are the fastest. ValueError names the store where
-        a value is not a number, which is what rows that were never written read as.
+        `rows` is a slice of step 1; whole chunks are the fastest. ValueError names the chunk that
+        is damaged or was never written.
         """
         start, stop, step = rows.indices(self.n)
         assert step == 1, f"step {step}: chunks are read whole"
         x, y = (self._axis(name, start, stop) for name in ("simcc_x", "simcc_y"))
         matrix = self.column("matrix")[start:stop]
-        for values in (x, y, matrix):
-            if _has_nan(values):
-                raise ValueError(f"{self.folder}: rows {start} to {stop} hold NaN: damaged")
         return x, y, matrix
 
     def _axis(self, name: str, start: int, stop: int) -> np.ndarray:
         """One axis' logits, decoded."""
         kept = [n for n in self.layout.columns if n.startswith(name)]
         return self.encoding.decode(name, {n: self.rows(n, start, stop) for n in kept})
-
-
-def _has_nan(values: np.ndarray) -> bool:
-    """Whether any is NaN; half precision by its bits, as NumPy's isnan is slow there."""
-    if values.dtype == np.float16:
-        return bool(((values.view(np.uint16) & 0x7FFF) > 0x7C00).any())
-    return bool(np.isnan(values).any())
 
 
 def _encoding(folder: Path, identity: Mapping[str, Any]) -> Encoding:

@@ -13,23 +13,25 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import zarr
 
-from posecache import files
+from posecache import files, shards
+from posecache.shards import Chunks
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.zarr"
+RAGGED_CHUNK = 2**18  # bytes; one training read touches a few
 DIGEST = "digest"  # the manifest's key with the digest of all its others
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """An array of a store: shape and dtype of one row, and how Blosc shuffles it."""
+    """An array of a store: shape and dtype of one row, and how Blosc shuffles it before Zstandard
+    packs it; with None it lies there as it is."""
 
     shape: tuple[int, ...] = ()
     dtype: str = "float32"
-    shuffle: Literal["bitshuffle", "noshuffle"] = "bitshuffle"
+    shuffle: Literal["bitshuffle", "noshuffle"] | None = "bitshuffle"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,21 @@ class Layout:
         """First row of a shard, and the row after its last."""
         start = shard * self.shard_rows
         return start, min(start + self.shard_rows, self.rows)
+
+    def pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """The shards of rows start ... stop - 1, each with its first row and the one after."""
+        for shard in range(start // self.shard_rows, math.ceil(stop / self.shard_rows)):
+            first, last = self.span(shard)
+            yield shard, max(start, first), min(stop, last)
+
+    def file(self, name: str, shard: int) -> str:
+        """The file of an array's shard, relative to the store."""
+        zeros = ["0"] * len(self.arrays[name].shape)
+        return "/".join([ARRAYS, name, "c", str(shard), *zeros])
+
+    def ragged_file(self, name: str, shard: int) -> str:
+        """The file of a ragged column's shard, relative to the store."""
+        return f"{ARRAYS}/{name}_{shard:05d}/c/0"
 
     @property
     def row_bytes(self) -> int:
@@ -108,7 +125,6 @@ class Store:
         self.fingerprint = files.fingerprint([self.identity, self.manifest["shards"]])
         for problem in _sizes(folder, self.manifest):
             raise ValueError(f"{problem}: the store is damaged")
-        self._group = zarr.open_group(folder / ARRAYS, mode="r")
         self._columns: dict[str, np.ndarray] = {}
 
     def column(self, name: str) -> np.ndarray:
@@ -118,30 +134,45 @@ class Store:
         return self._columns[name]
 
     def rows(self, name: str, start: int, stop: int) -> np.ndarray:
-        """Rows start ... stop - 1 of a column."""
+        """Rows start ... stop - 1 of a column; ValueError names the chunk that is damaged."""
         assert 0 <= start <= stop <= self.n, f"rows {start}:{stop} of {self.n}"
-        return np.asarray(array(self._group, name)[start:stop])
+        return read_rows(self.folder, self.layout, name, start, stop)
 
     def ragged(self, name: str, start: int, stop: int) -> list[memoryview]:
         """The bytes of rows start ... stop - 1 of a ragged column."""
-        offsets = self.rows(f"{name}_offsets", start, stop)
-        shard_rows = self.layout.shard_rows
+        offsets = self.column(f"{name}_offsets")
         values: list[memoryview] = []
-        for shard in range(start // shard_rows, math.ceil(stop / shard_rows)):
-            low, high = max(start, shard * shard_rows), min(stop, (shard + 1) * shard_rows)
-            part = offsets[low - start : high - start]
-            first, last = int(part[0, 0]), int(part[-1, 1])
-            joined = np.asarray(array(self._group, f"{name}_{shard:05d}")[first:last])
-            data = memoryview(joined.tobytes())
-            values += [data[a - first : b - first] for a, b in part.tolist()]
+        for shard, low, high in self.layout.pieces(start, stop):
+            last_row = self.layout.span(shard)[1] - 1
+            path = self.folder / self.layout.ragged_file(name, shard)
+            first, last = int(offsets[low, 0]), int(offsets[high - 1, 1])
+            joined = np.empty(last - first, np.uint8)
+            shards.read(path, ragged_chunks(int(offsets[last_row, 1])), first, joined)
+            values += [joined.data[a - first : b - first] for a, b in offsets[low:high].tolist()]
         return values
 
 
-def array(group: zarr.Group, name: str) -> zarr.Array:
-    """An array of a store's group."""
-    found = group[name]
-    assert isinstance(found, zarr.Array)
-    return found
+def read_rows(folder: Path, layout: Layout, name: str, start: int, stop: int) -> np.ndarray:
+    """Rows start ... stop - 1 of an array, sealed or not; ValueError if they are damaged."""
+    column = layout.arrays[name]
+    chunks = Chunks(
+        rows=layout.chunk_rows,
+        count=layout.shard_rows // layout.chunk_rows,
+        shape=column.shape,
+        dtype=np.dtype(column.dtype),
+        packed=column.shuffle is not None,
+    )
+    out = np.empty((stop - start, *column.shape), chunks.dtype)
+    for shard, low, high in layout.pieces(start, stop):
+        path = folder / layout.file(name, shard)
+        shards.read(path, chunks, low - layout.span(shard)[0], out[low - start : high - start])
+    return out
+
+
+def ragged_chunks(length: int) -> Chunks:
+    """How the bytes of a shard's ragged column lie."""
+    count = max(math.ceil(length / RAGGED_CHUNK), 1)
+    return Chunks(rows=RAGGED_CHUNK, count=count, shape=(), dtype=np.dtype("uint8"), packed=False)
 
 
 def signed(manifest: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ several jobs may write shards of one store, and a killed one loses at most the s
 
 import fcntl
 import logging
-import math
 import os
 import shutil
 import time
@@ -18,17 +17,26 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.abc.codec import BytesBytesCodec
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from posecache import files
-from posecache.store import ARRAYS, FORMAT, MANIFEST, Layout, array, signed
+from posecache.store import (
+    ARRAYS,
+    FORMAT,
+    MANIFEST,
+    RAGGED_CHUNK,
+    Column,
+    Layout,
+    ragged_chunks,
+    read_rows,
+    signed,
+)
 
 LEDGER = "ledger"
 PLAN = "plan.json"  # in the ledger: layout, identity, and what the manifest will tell
 LOCK = ".lock"
 RATE = "samples_per_s"
-CODECS = "bytes, blosc(zstd 3), crc32c"
-RAGGED_CHUNK = 2**18  # bytes; one training read touches a few
 
 logger = logging.getLogger(__name__)
 
@@ -138,12 +146,14 @@ class Writer:
         """One column of a shard, read back once it is written."""
         start, stop = self.layout.span(shard)
         assert len(column) == stop - start, f"{name}: {len(column)} rows of {stop - start}"
-        target = array(group, name)
+        target = group[name]
+        assert isinstance(target, zarr.Array)
         target[start:stop] = column
         nan = target.dtype.kind == "f"
         for low in range(0, stop - start, self.layout.chunk_rows):  # no second copy of the shard
             part = column[low : low + self.layout.chunk_rows]
-            back = np.asarray(target[start + low : start + low + len(part)])
+            first = start + low
+            back = read_rows(self.folder, self.layout, name, first, first + len(part))
             if not np.array_equal(back, part.astype(back.dtype), equal_nan=nan):
                 raise OSError(f"{self.folder}: shard {shard} of {name} reads back differently")
 
@@ -166,7 +176,6 @@ def seal(folder: Path) -> None:
         "format": FORMAT,
         "kind": layout.kind,
         "rows": layout.rows,
-        "codecs": CODECS,
         **plan["about"],
         "runtime": _with_rate(summed([plan.get("runtime", {}), *(e["runtime"] for e in entries)])),
         "identity": plan["identity"],
@@ -229,24 +238,27 @@ def _create(path: Path, layout: Layout) -> None:
             dtype=column.dtype,
             chunks=(layout.chunk_rows, *column.shape),
             shards=(layout.shard_rows, *column.shape),
-            compressors=[
-                BloscCodec(cname="zstd", clevel=3, shuffle=column.shuffle),
-                Crc32cCodec(),
-            ],
+            compressors=_codecs(column),
             fill_value=np.nan if np.dtype(column.dtype).kind == "f" else 0,
         )
+
+
+def _codecs(column: Column) -> list[BytesBytesCodec]:
+    """What is done to a chunk's bytes."""
+    if column.shuffle is None:
+        return [Crc32cCodec()]
+    return [BloscCodec(cname="zstd", clevel=3, shuffle=column.shuffle), Crc32cCodec()]
 
 
 def _write_ragged(group: zarr.Group, name: str, values: Sequence[bytes]) -> None:
     """All bytes of a shard, end to end, as one array of its own."""
     joined = np.frombuffer(b"".join(values), np.uint8)
-    whole = max(math.ceil(len(joined) / RAGGED_CHUNK), 1) * RAGGED_CHUNK
     target = group.create_array(
         name,
         shape=joined.shape,
         dtype="uint8",
         chunks=(RAGGED_CHUNK,),
-        shards=(whole,),
+        shards=(ragged_chunks(len(joined)).count * RAGGED_CHUNK,),
         compressors=[Crc32cCodec()],
         overwrite=True,
     )
@@ -255,13 +267,10 @@ def _write_ragged(group: zarr.Group, name: str, values: Sequence[bytes]) -> None
 
 def _shard_files(layout: Layout, shard: int) -> list[str]:
     """The files that hold a shard's rows, relative to the store."""
-    paths = [
-        "/".join([ARRAYS, name, "c", str(shard), *["0"] * len(column.shape)])
-        for name, column in layout.arrays.items()
-    ]
+    paths = [layout.file(name, shard) for name in layout.arrays]
     for name in layout.ragged:
-        own = f"{ARRAYS}/{name}_{shard:05d}"
-        paths += [f"{own}/zarr.json", f"{own}/c/0"]
+        own = layout.ragged_file(name, shard)
+        paths += [f"{own.removesuffix('c/0')}zarr.json", own]
     return paths
 
 
