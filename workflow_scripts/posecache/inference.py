@@ -59,16 +59,13 @@ class Session:
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits x (B, K, Wx) and y (B, K, Wy), float32, of crops (B, H, W, 3) uint8 RGB."""
-        parts = [
-            self._forward(self._normalise(images[start : start + self.batch]))
-            for start in range(0, len(images), self.batch)
-        ]
-        return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+        return self._run(self._normalise(images))
 
     def run_flipped(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean of the crops' logits and the mirrored crops', brought back: MMPose's flip test."""
-        x, y = self.run(images)
-        mirrored = self.run(images[:, :, ::-1])
+        inputs = self._normalise(images)
+        x, y = self._run(inputs)
+        mirrored = self._run(np.ascontiguousarray(inputs[..., ::-1]))
         back_x, back_y = simcc.flip(*mirrored, self.skeleton.flip_pairs)
         return (x + back_x.numpy()) / 2, (y + back_y.numpy()) / 2
 
@@ -81,11 +78,23 @@ class Session:
         return time.perf_counter() - started
 
     def _normalise(self, images: np.ndarray) -> np.ndarray:
-        """Network input (B, 3, H, W) float32."""
+        """Network input (B, 3, H, W) float32, channel by channel: no copy with channels last."""
         if self.card.color_order == "bgr":
             images = images[..., ::-1]
-        scaled = images.astype(np.float32) * self._factor + self._offset
-        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+        inputs = np.empty((len(images), 3, *images.shape[1:3]), np.float32)
+        for channel in range(3):
+            plane = inputs[:, channel]
+            np.multiply(images[..., channel], self._factor[channel], out=plane)
+            plane += self._offset[channel]
+        return inputs
+
+    def _run(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits of any number of network inputs (B, 3, H, W)."""
+        parts = [
+            self._forward(inputs[start : start + self.batch])
+            for start in range(0, len(inputs), self.batch)
+        ]
+        return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
 
     def _forward(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """One call; a short batch is padded, as a new shape would be planned anew."""
@@ -110,6 +119,8 @@ def _open(model: Path, device: str, threads: int) -> Any:
     # Waiting threads that spin would take the cores of the jobs beside this one.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    if device == "cuda":
+        onnxruntime.preload_dlls()  # the CUDA libraries that pip installed beside torch
     try:
         session = onnxruntime.InferenceSession(
             str(model), sess_options=options, providers=PROVIDERS[device]

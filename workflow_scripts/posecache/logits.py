@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
-import zarr
 from tqdm import tqdm
 
-from posecache import crops, files, samples, skeletons, views
-from posecache.encodings import ENCODINGS, Arrays, Encoding
+from posecache import files, samples, skeletons
+from posecache.encodings import ENCODINGS, Encoding
 from posecache.inference import Session
+from posecache.model_run import ModelRun
 from posecache.models import golden
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.samples import SampleStore
@@ -32,14 +31,6 @@ from posecache.views import Views
 KIND = "logits"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Seconds:
-    """Where the time went."""
-
-    waiting: float = 0.0  # for decoded crops
-    inference: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,20 +77,28 @@ def cache(
     writer = Writer(folder, layout, identity, _about(card, sample_folder, settings), own)
     rows = sum(stop - start for start, stop in map(layout.span, writer.missing))
     _plan(folder, layout, rows, session, settings)
-    # A shard is written while the model runs over the next one's samples.
-    with ThreadPoolExecutor(1) as pool, tqdm(total=rows, unit="sample", mininterval=5) as bar:
+    with tqdm(total=rows, unit="sample", mininterval=5) as bar:
+        _write(writer, ModelRun(
+            session=session, store=store, layout=layout, views=settings.views, flip=settings.flip,
+            encoding=ENCODINGS[settings.encoding], threads=threads, bar=bar,
+        ))  # fmt: skip
+    if job is None:
+        writer.seal()
+
+
+def _write(writer: Writer, run: ModelRun) -> None:
+    """Fill the missing shards; one is written while the model runs over the next one's samples."""
+    with ThreadPoolExecutor(1) as pool:
         written: Future[None] | None = None
         for shard in list(writer.missing):
-            span, seconds = layout.span(shard), Seconds()
-            columns = _run(session, store, shard, layout, settings, threads, seconds, bar)
+            started = time.perf_counter()
+            columns, runtime = run.shard(shard)
             if written is not None:
                 written.result()
-            runtime = _runtime(session, span[1] - span[0], seconds)
+            runtime |= {"seconds_elapsed": time.perf_counter() - started}
             written = pool.submit(writer.write, shard, columns, {}, runtime)
         if written is not None:
             written.result()
-    if job is None:
-        writer.seal()
 
 
 def _plan(folder: Path, layout: Layout, rows: int, session: Session, settings: Settings) -> None:
@@ -123,22 +122,6 @@ def job_shards(shards: int, job: int, jobs: int) -> range:
     if not 0 <= job < jobs:
         raise ValueError(f"job {job} of {jobs}: expected 0 to {jobs - 1}")
     return range(job * shards // jobs, (job + 1) * shards // jobs)
-
-
-def _runtime(session: Session, rows: int, seconds: Seconds) -> dict[str, Any]:
-    """What the manifest tells of how a shard was made; logged too."""
-    record = {
-        "provider": session.provider,
-        "onnxruntime": onnxruntime.__version__,
-        "zarr": zarr.__version__,
-        "numpy": np.__version__,
-        "rows": rows,
-        "seconds_waiting": seconds.waiting,
-        "seconds_inference": seconds.inference,
-    }
-    rate = rows / max(seconds.waiting + seconds.inference, 1e-9)
-    logger.info("%d samples, %.1f samples/s before writing: %s", rows, rate, record)
-    return record
 
 
 def _about(card: Card, sample_folder: Path, settings: Settings) -> dict[str, Any]:
@@ -189,80 +172,6 @@ def _layout(card: Card, store: SampleStore, settings: Settings) -> Layout:
         chunk_rows=settings.chunk_rows,
         shard_rows=settings.shard_rows,
     )
-
-
-def _run(
-    session: Session,
-    store: SampleStore,
-    shard: int,
-    layout: Layout,
-    settings: Settings,
-    threads: int,
-    seconds: Seconds,
-    bar: tqdm,
-) -> dict[str, np.ndarray]:
-    """The columns of a shard's rows; crops are cut ahead of the model."""
-    start, stop = layout.span(shard)
-    matrices = views.matrices(
-        settings.views,
-        session.card,
-        store.column("box")[start:stop],
-        store.column("keypoints")[start:stop],
-        skeletons.load(store.skeleton),
-        shard,
-    )
-    count, size = settings.views.count, session.card.input_size
-
-    def cut(rows: range) -> np.ndarray:
-        """Crops (B * V, H, W, 3), the views of a row adjacent."""
-        each = [row for row in rows for _ in range(count)]
-        part = matrices[rows.start - start : rows.stop - start].reshape(-1, 2, 3)
-        paths, places = [store.image_path(r) for r in each], [store.place(r) for r in each]
-        return crops.crop_rows(paths, part, size, places)
-
-    columns = {
-        name: np.empty((stop - start, *column.shape), column.dtype)
-        for name, column in layout.columns.items()
-    }
-    columns["matrix"][:] = matrices
-    ranges = list(crops.ranges(start, stop, max(session.batch // count, 1)))
-    before = time.perf_counter()
-    for rows, images in zip(ranges, crops.ahead(cut, ranges, threads=threads), strict=True):
-        seconds.waiting += time.perf_counter() - before
-        before = time.perf_counter()
-        pair = session.run_flipped(images) if settings.flip else session.run(images)
-        x, y = (logits.reshape(len(rows), count, *logits.shape[1:]) for logits in pair)
-        encoded = _encoded(session, store, rows, x, y, ENCODINGS[settings.encoding])
-        for name, part in encoded.items():
-            columns[name][rows.start - start : rows.stop - start] = part
-        bar.update(len(rows))
-        seconds.inference += time.perf_counter() - before
-        before = time.perf_counter()
-    return columns
-
-
-def _encoded(
-    session: Session,
-    store: SampleStore,
-    rows: range,
-    x: np.ndarray,
-    y: np.ndarray,
-    encoding: Encoding,
-) -> Arrays:
-    """The arrays (B, V, ...) of logits x and y (B, V, K, bins), all finite as they are kept."""
-    arrays: Arrays = {}
-    for axis, logits in (("simcc_x", x), ("simcc_y", y)):
-        part = encoding.encode(axis, logits)
-        for kept in (logits, *part.values()):
-            finite = np.isfinite(kept).reshape(len(rows), -1).all(1)
-            if not finite.all():
-                row = rows[int(np.flatnonzero(~finite)[0])]
-                raise ValueError(
-                    f"{session.path}: logits that are not finite (as {encoding.name}) "
-                    f"over {store.place(row)}"
-                )
-        arrays |= part
-    return arrays
 
 
 class LogitStore(Store):

@@ -1,6 +1,7 @@
 """The sample store: one person instance a row. Shapes: N persons, K keypoints, S crop px."""
 
 import logging
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def prepare(
         for shard in writer.missing:
             start, stop = layout.span(shard)
             values = {name: column[start:stop] for name, column in rows.items()}
-            ragged = {}
+            ragged, before = {}, time.perf_counter()
             if recipe is not None:
                 values["crop_matrix"], jpegs = _crops(
                     annotations, recipe, start, stop, chunk_rows, threads
@@ -93,7 +94,8 @@ def prepare(
                 ragged[JPEG] = jpegs
             else:
                 _check_images(annotations, start, stop)
-            writer.write(shard, values, ragged)
+            seconds = time.perf_counter() - before
+            writer.write(shard, values, ragged, {"rows": stop - start, "seconds_cutting": seconds})
             bar.update(stop - start)
     writer.seal()
 

@@ -16,22 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
-from zarr.abc.codec import BytesBytesCodec
-from zarr.codecs import BloscCodec, Crc32cCodec
 
 from posecache import files
-from posecache.store import (
-    ARRAYS,
-    FORMAT,
-    MANIFEST,
-    RAGGED_CHUNK,
-    Column,
-    Layout,
-    ragged_chunks,
-    read_rows,
-    signed,
-)
+from posecache.store import ARRAYS, FORMAT, MANIFEST, Layout, signed
+from posecache.zarr_arrays import create, metadata_files, shard_files, write_shard
 
 LEDGER = "ledger"
 PLAN = "plan.json"  # in the ledger: layout, identity, and what the manifest will tell
@@ -88,20 +76,11 @@ class Writer:
         """
         entry, started = _entry(self.folder, shard), time.perf_counter()
         with _locked(entry.with_suffix(".lock"), wait=False):
-            # Zarr would read what lies here and merge; what lies here may be torn.
-            for path in _shard_files(self.layout, shard):
-                (self.folder / path).unlink(missing_ok=True)
-            offsets = {f"{name}_offsets": _offsets(values) for name, values in ragged.items()}
-            # Without this a shard of fill values would be no file, as if never written.
-            with zarr.config.set({"array.write_empty_chunks": True}):
-                group = zarr.open_group(self.folder / ARRAYS, mode="r+")
-                for name, values in ragged.items():
-                    _write_ragged(group, f"{name}_{shard:05d}", values)
-                for name, column in {**columns, **offsets}.items():
-                    self._write_rows(group, name, shard, column)
-            facts = _facts(self.folder, _shard_files(self.layout, shard), durable=True)
-            seconds = {"seconds_writing": time.perf_counter() - started}
-            files.write_json(entry, {"files": facts, "runtime": {**(runtime or {}), **seconds}})
+            write_shard(self.folder, self.layout, shard, columns, ragged)
+            facts = _facts(self.folder, shard_files(self.layout, shard), durable=True)
+            told = {**(runtime or {}), "seconds_writing": time.perf_counter() - started}
+            files.write_json(entry, {"files": facts, "runtime": told})
+        logger.info("%s: shard %d of %d: %s", self.folder, shard, self.layout.shards, _paces(told))
         self.missing = [s for s in self.missing if s != shard]
 
     def seal(self) -> None:
@@ -122,7 +101,7 @@ class Writer:
         manifest.unlink(missing_ok=True)
         for old in (self.folder / LEDGER, self.folder / ARRAYS):
             shutil.rmtree(old, ignore_errors=True)
-        _create(self.folder / ARRAYS, self.layout)
+        create(self.folder / ARRAYS, self.layout)
         files.write_json(plan, self.plan)
 
     def _unseal(self) -> None:
@@ -142,21 +121,6 @@ class Writer:
             [self.plan[k] for k in keys]
         )
 
-    def _write_rows(self, group: zarr.Group, name: str, shard: int, column: np.ndarray) -> None:
-        """One column of a shard, read back once it is written."""
-        start, stop = self.layout.span(shard)
-        assert len(column) == stop - start, f"{name}: {len(column)} rows of {stop - start}"
-        target = group[name]
-        assert isinstance(target, zarr.Array)
-        target[start:stop] = column
-        nan = target.dtype.kind == "f"
-        for low in range(0, stop - start, self.layout.chunk_rows):  # no second copy of the shard
-            part = column[low : low + self.layout.chunk_rows]
-            first = start + low
-            back = read_rows(self.folder, self.layout, name, first, first + len(part))
-            if not np.array_equal(back, part.astype(back.dtype), equal_nan=nan):
-                raise OSError(f"{self.folder}: shard {shard} of {name} reads back differently")
-
 
 def seal(folder: Path) -> None:
     """Gather the shards that one or several jobs have written and write the manifest.
@@ -172,15 +136,17 @@ def seal(folder: Path) -> None:
     entries = [files.read_json(_entry(folder, shard)) for shard in range(layout.shards)]
     for litter in folder.rglob("*.partial"):  # what killed writers left
         litter.unlink()
+    runtime = summed([plan.get("runtime", {}), *(e["runtime"] for e in entries)])
+    logger.info("%s: sealed: %s", folder, _paces(runtime))
     manifest = {
         "format": FORMAT,
         "kind": layout.kind,
         "rows": layout.rows,
         **plan["about"],
-        "runtime": _with_rate(summed([plan.get("runtime", {}), *(e["runtime"] for e in entries)])),
+        "runtime": {**runtime, RATE: _paces(runtime)},
         "identity": plan["identity"],
         "layout": plan["layout"],
-        "metadata": _facts(folder, _metadata_files(layout)),
+        "metadata": _facts(folder, metadata_files(layout)),
         "shards": [entry["files"] for entry in entries],
     }
     files.write_whole(folder / MANIFEST, signed(manifest))
@@ -218,65 +184,15 @@ def summed(runtimes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {k: round(v, 3) if isinstance(v, float) else v for k, v in total.items()}
 
 
-def _with_rate(runtime: Mapping[str, Any]) -> dict[str, Any]:
-    """The runtime, and samples/s of all steps together where it knows its rows."""
-    seconds = sum(v for k, v in runtime.items() if k.startswith("seconds_"))
-    rate = {RATE: round(runtime["rows"] / seconds, 1)} if "rows" in runtime else {}
-    return {**runtime, **rate}
+def _paces(runtime: Mapping[str, Any]) -> dict[str, float]:
+    """Samples/s of each step that was timed, if it is known how many there were."""
+    steps = {k.removeprefix("seconds_"): v for k, v in runtime.items() if k.startswith("seconds_")}
+    rows = runtime.get("rows", 0)
+    return {step: round(rows / max(v, 1e-9), 1) for step, v in steps.items() if rows}
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _create(path: Path, layout: Layout) -> None:
-    group = zarr.create_group(path, overwrite=True)
-    for name, column in layout.arrays.items():
-        group.create_array(
-            name,
-            shape=(layout.rows, *column.shape),
-            dtype=column.dtype,
-            chunks=(layout.chunk_rows, *column.shape),
-            shards=(layout.shard_rows, *column.shape),
-            compressors=_codecs(column),
-            fill_value=np.nan if np.dtype(column.dtype).kind == "f" else 0,
-        )
-
-
-def _codecs(column: Column) -> list[BytesBytesCodec]:
-    """What is done to a chunk's bytes."""
-    if column.shuffle is None:
-        return [Crc32cCodec()]
-    return [BloscCodec(cname="zstd", clevel=3, shuffle=column.shuffle), Crc32cCodec()]
-
-
-def _write_ragged(group: zarr.Group, name: str, values: Sequence[bytes]) -> None:
-    """All bytes of a shard, end to end, as one array of its own."""
-    joined = np.frombuffer(b"".join(values), np.uint8)
-    target = group.create_array(
-        name,
-        shape=joined.shape,
-        dtype="uint8",
-        chunks=(RAGGED_CHUNK,),
-        shards=(ragged_chunks(len(joined)).count * RAGGED_CHUNK,),
-        compressors=[Crc32cCodec()],
-        overwrite=True,
-    )
-    target[:] = joined
-
-
-def _shard_files(layout: Layout, shard: int) -> list[str]:
-    """The files that hold a shard's rows, relative to the store."""
-    paths = [layout.file(name, shard) for name in layout.arrays]
-    for name in layout.ragged:
-        own = layout.ragged_file(name, shard)
-        paths += [f"{own.removesuffix('c/0')}zarr.json", own]
-    return paths
-
-
-def _metadata_files(layout: Layout) -> list[str]:
-    """The files that describe the arrays, relative to the store."""
-    return [f"{ARRAYS}/zarr.json", *(f"{ARRAYS}/{name}/zarr.json" for name in layout.arrays)]
 
 
 def _facts(folder: Path, paths: Sequence[str], durable: bool = False) -> dict[str, dict[str, Any]]:
@@ -290,13 +206,6 @@ def _facts(folder: Path, paths: Sequence[str], durable: bool = False) -> dict[st
             files.sync_folder(file.parent)
         facts[path] = {"bytes": file.stat().st_size, "sha256": files.sha256(file)}
     return facts
-
-
-def _offsets(values: Sequence[bytes]) -> np.ndarray:
-    """First byte and the one after the last (rows, 2) of values that lie end to end."""
-    lengths = np.array([len(value) for value in values], np.int64)
-    ends = np.cumsum(lengths)
-    return np.stack([ends - lengths, ends], axis=1)
 
 
 @contextmanager
