@@ -116,6 +116,21 @@ def test_transport_under_rotation_matches_monte_carlo(angle: float) -> None:
         assert np.abs(sampled - exact[0, 0].numpy()).sum() / 2 < 0.01
 
 
+@pytest.mark.parametrize(("zoom", "shift"), [(1.0, 3.3), (0.7, -5.1), (1.9, -11.7)])
+def test_transport_by_scale_and_shift_is_exact_resampling(zoom: float, shift: float) -> None:
+    x, y = (logits.requires_grad_() for logits in _logits(4, keypoints=1))
+    matrix = torch.tensor([[[zoom, 0.0, shift], [0.0, zoom, 0.0]]], dtype=torch.float64)
+    out_x, _, _ = simcc.transport(x, y, matrix, SIZE)
+    assert not out_x.requires_grad
+    edges = zoom * (np.arange(97) - 0.5) + 2 * shift  # of the moved bins, in the crop's bins
+    prob, expected = torch.softmax(10 * x.detach()[0, 0], -1).numpy(), np.zeros(96)
+    for target in range(96):
+        for low, high, mass in zip(edges, edges[1:], prob, strict=False):
+            overlap = min(high, target + 0.5) - max(low, target - 0.5)
+            expected[target] += mass * max(overlap, 0) / (high - low)
+    np.testing.assert_allclose(out_x[0, 0], expected / expected.sum(), atol=1e-9)
+
+
 def test_transport_by_halving_adds_neighbouring_bins() -> None:
     x, y = _logits(2)
     half = torch.tensor([[[0.5, 0.0, -0.125], [0.0, 0.5, -0.125]]], dtype=torch.float64)

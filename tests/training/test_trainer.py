@@ -39,7 +39,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
 
 
 def trainer(
-    data: TrainingSet, folder: Path, identity: str = "a", init: Path | None = None, **changes: Any
+    data: TrainingSet,
+    folder: Path,
+    identity: str = "a",
+    init: Path | None = None,
+    device: str = "cpu",
+    **changes: Any,
 ) -> Trainer:
     recipe = Recipe.model_validate(RECIPE | changes)
     stream = Stream(
@@ -53,7 +58,7 @@ def trainer(
     teachers = {name: skeletons.load("coco17") for name in data.logits}
     folder.mkdir(exist_ok=True)
     return Trainer(
-        recipe, objective, teachers, stream, folder, device="cpu", identity=identity, init=init
+        recipe, objective, teachers, stream, folder, device=device, identity=identity, init=init
     )
 
 
@@ -94,8 +99,13 @@ def test_a_checkpoint_of_another_identity_is_not_resumed(data: TrainingSet, tmp_
     assert again._start().epoch == 0
 
 
-def test_history_has_every_part_and_their_weighted_sum(data: TrainingSet, tmp_path: Path) -> None:
-    trainer(data, tmp_path).train()
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_history_has_every_part_and_their_weighted_sum(
+    data: TrainingSet, tmp_path: Path, device: str
+) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    trainer(data, tmp_path, device=device).train()
     text = (tmp_path / "history.csv").read_text()
     rows = list(csv.DictReader(io.StringIO(text)))
     for row in rows:
