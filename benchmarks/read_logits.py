@@ -2,14 +2,17 @@
 
 Writes a store of random float16 logits of a COCO teacher (17 keypoints, 192x256), reads it in one
 process in turns, and prints MB/s and ratios to numpy.load of the same values and to zarr-python's
-reads of single rows.
+reads of single rows. TensorStore is measured too where it is installed.
 """
 
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -20,42 +23,37 @@ from posecache.store import Column, Layout
 from posecache.store_writer import Writer
 from posecache.training.stream import shuffled_chunks
 
-KEYPOINTS, BINS = 17, (384, 512)
+AXES, KEYPOINTS, BINS = ("simcc_x", "simcc_y"), 17, (384, 512)
+
+
+def layout_of(rows: int) -> Layout:
+    """As `logits.cache` lays a COCO teacher's out."""
+    columns = {"matrix": Column(shape=(1, 2, 3), dtype="float64")}
+    for axis, bins in zip(AXES, BINS, strict=True):
+        columns |= ENCODINGS["float16"].columns(axis, (1, KEYPOINTS, bins))
+    return Layout(kind="logits", rows=rows, columns=columns)
 
 
 def write(folder: Path, rows: int) -> None:
     """A sealed store, and the same values as two plain .npy files."""
-    names = dict(zip(("simcc_x", "simcc_y"), BINS, strict=True))
-    encoding, simcc = ENCODINGS["float16"], {}
-    for name, bins in names.items():
-        simcc |= encoding.columns(name, (1, KEYPOINTS, bins))
-    layout = Layout(
-        kind="logits",
-        rows=rows,
-        columns={
-            **simcc,
-            "matrix": Column(shape=(1, 2, 3), dtype="float64"),
-        },
-    )
+    layout, rng = layout_of(rows), np.random.default_rng(0)
     identity = {"encoding": "float16", "levels": [], "samples": "none"}
     about = {
         "model": "m", "skeleton": "coco17", "input_size": [192, 256], "split_ratio": 2.0,
         "flip": True,
     }  # fmt: skip
-    writer, rng = Writer(folder / "store", layout, identity, about), np.random.default_rng(0)
-    plain = {n: [] for n in names}  # type: ignore[var-annotated]
+    values = {
+        axis: rng.normal(0, 0.3, (rows, 1, KEYPOINTS, bins)).astype(np.float16)
+        for axis, bins in zip(AXES, BINS, strict=True)
+    }
+    values["matrix"] = np.zeros((rows, 1, 2, 3))
+    writer = Writer(folder / "store", layout, identity, about)
     for shard in list(writer.missing):
         start, stop = layout.span(shard)
-        values = {
-            n: rng.normal(0, 0.3, (stop - start, 1, KEYPOINTS, b)).astype(np.float16)
-            for n, b in names.items()
-        }
-        writer.write(shard, {**values, "matrix": np.zeros((stop - start, 1, 2, 3))}, {})
-        for name, value in values.items():
-            plain[name].append(value)
+        writer.write(shard, {name: column[start:stop] for name, column in values.items()}, {})
     writer.seal()
-    for name, parts in plain.items():
-        np.save(folder / f"{name}.npy", np.concatenate(parts))
+    for axis in AXES:
+        np.save(folder / f"{axis}.npy", values[axis])
 
 
 def seconds(run: Callable[[], object]) -> float:
@@ -78,43 +76,66 @@ def main() -> None:
         compare(folder, arguments.rows, arguments.turns)
 
 
-def compare(folder: Path, rows: int, turns: int) -> None:
-    """Print the best of some turns of each way to read."""
+def tensorstore_arrays(path: Path) -> list[Any]:
+    """The logits as TensorStore opens them; none where it is not installed."""
+    if find_spec("tensorstore") is None:
+        return []
+    tensorstore = import_module("tensorstore")
+    specs = [
+        {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path / axis)}}
+        for axis in AXES
+    ]
+    return [tensorstore.open(spec).result() for spec in specs]
+
+
+def ways(folder: Path, rows: int) -> dict[str, tuple[Callable[[], object], int]]:
+    """Each way to read, and how many rows it reads."""
     store = logits.open(folder / "store")
-    group = zarr.open_group(folder / "store" / "arrays.zarr", mode="r")
     chunk = store.layout.chunk_rows
     order = [index for _, index in shuffled_chunks([-(-rows // chunk)], 0, 0)]
     few = np.random.default_rng(0).permutation(rows)[: min(rows, 256)].tolist()
+    group = zarr.open_group(folder / "store" / "arrays.zarr", mode="r")
+    arrays = [group[axis] for axis in AXES]
+    others = tensorstore_arrays(folder / "store" / "arrays.zarr")
+
+    def spans(indices: list[int]) -> Iterator[slice]:
+        return (slice(i * chunk, min((i + 1) * chunk, rows)) for i in indices)
 
     def load() -> None:
-        for axis in ("simcc_x", "simcc_y"):
+        for axis in AXES:
             np.load(folder / f"{axis}.npy")
 
     def chunks(indices: list[int]) -> None:
-        for index in indices:
-            store.read(slice(index * chunk, min((index + 1) * chunk, rows)))
+        for span in spans(indices):
+            store.read(span)
 
-    def by_zarr() -> None:
-        for start in range(0, rows, chunk):
-            for axis in ("simcc_x", "simcc_y"):
-                np.asarray(group[axis][start : start + chunk])  # type: ignore[index]
+    def by_zarr(keys: Iterable[slice | int]) -> None:
+        for key in keys:
+            for array in arrays:
+                np.asarray(array[key])  # type: ignore[index]
 
-    def single() -> None:
-        for row in few:
-            for axis in ("simcc_x", "simcc_y"):
-                np.asarray(group[axis][row])  # type: ignore[index]
+    def by_tensorstore() -> None:
+        for span in spans(sorted(order)):
+            for part in [array[span].read() for array in others]:
+                part.result()
 
-    size = KEYPOINTS * sum(BINS) * 2 / 1e6
-    ways: dict[str, tuple[Callable[[], object], int]] = {
+    found: dict[str, tuple[Callable[[], object], int]] = {
         "numpy.load, uncompressed": (load, rows),
         "whole chunks in sequence": (lambda: chunks(sorted(order)), rows),
         "whole chunks in training order": (lambda: chunks(order), rows),
-        "zarr-python, whole chunks in sequence": (by_zarr, rows),
-        "zarr-python, one row at a time": (single, len(few)),
+        "zarr-python, whole chunks in sequence": (lambda: by_zarr(spans(sorted(order))), rows),
     }
+    if others:
+        found["tensorstore, whole chunks in sequence"] = (by_tensorstore, rows)
+    return found | {"zarr-python, one row at a time": (lambda: by_zarr(few), len(few))}
+
+
+def compare(folder: Path, rows: int, turns: int) -> None:
+    """Print the best of some turns of each way to read."""
+    size = KEYPOINTS * sum(BINS) * 2 / 1e6
     speed = {
         way: count * size / min(seconds(run) for _ in range(turns))
-        for way, (run, count) in ways.items()
+        for way, (run, count) in ways(folder, rows).items()
     }
     print("| | MB/s | of numpy.load | of one row at a time |\n|---|---|---|---|")
     first, *_, last = speed.values()

@@ -50,11 +50,26 @@ def prepare(
     image that is missing or broken; nothing is sealed then.
     """
     _check_boxes(annotations)
-    rows = {name: getattr(annotations, name) for name in COLUMNS}
-    columns = {n: Column(shape=c.shape[1:], dtype=str(c.dtype)) for n, c in rows.items()}
+    layout = _layout(annotations, recipe, chunk_rows, shard_rows)
+    writer = Writer(folder, layout, _identity(annotations, recipe), _about(annotations))
+    with tqdm(total=layout.rows, unit="sample", mininterval=5) as bar:
+        for shard in writer.missing:
+            rows, before = range(*layout.span(shard)), time.perf_counter()
+            columns, ragged = _shard(annotations, recipe, rows, chunk_rows, threads)
+            seconds = time.perf_counter() - before
+            writer.write(shard, columns, ragged, {"rows": len(rows), "seconds_cutting": seconds})
+            bar.update(len(rows))
+    writer.seal()
+
+
+def _layout(
+    annotations: Annotations, recipe: CropRecipe | None, chunk_rows: int, shard_rows: int
+) -> Layout:
+    arrays = {name: getattr(annotations, name) for name in COLUMNS}
+    columns = {n: Column(shape=a.shape[1:], dtype=str(a.dtype)) for n, a in arrays.items()}
     if recipe is not None:
         columns["crop_matrix"] = Column(shape=(2, 3), dtype="float64")
-    layout = Layout(
+    return Layout(
         kind=KIND,
         rows=len(annotations.box),
         columns=columns,
@@ -62,8 +77,12 @@ def prepare(
         chunk_rows=chunk_rows,
         shard_rows=shard_rows,
     )
+
+
+def _identity(annotations: Annotations, recipe: CropRecipe | None) -> dict[str, Any]:
+    """What the samples depend on."""
     source = annotations.source
-    identity = {
+    return {
         "annotation_format": source.format,
         "files": [files.sha256(path) for path in source.files],
         "skeleton": source.skeleton,
@@ -71,7 +90,12 @@ def prepare(
         "image_root": str(source.image_root),
         "crops": None if recipe is None else asdict(recipe),
     }
-    about = {
+
+
+def _about(annotations: Annotations) -> dict[str, Any]:
+    """What readers need to know of the annotations."""
+    source = annotations.source
+    return {
         "annotation_format": source.format,
         "skeleton": source.skeleton,
         "annotations": str(source.annotations),
@@ -81,23 +105,24 @@ def prepare(
         "dropped": dict(annotations.dropped),
         "mended": dict(annotations.mended),
     }
-    writer = Writer(folder, layout, identity, about)
-    with tqdm(total=layout.rows, unit="sample", mininterval=5) as bar:
-        for shard in writer.missing:
-            start, stop = layout.span(shard)
-            values = {name: column[start:stop] for name, column in rows.items()}
-            ragged, before = {}, time.perf_counter()
-            if recipe is not None:
-                values["crop_matrix"], jpegs = _crops(
-                    annotations, recipe, start, stop, chunk_rows, threads
-                )
-                ragged[JPEG] = jpegs
-            else:
-                _check_images(annotations, start, stop)
-            seconds = time.perf_counter() - before
-            writer.write(shard, values, ragged, {"rows": stop - start, "seconds_cutting": seconds})
-            bar.update(stop - start)
-    writer.seal()
+
+
+def _shard(
+    annotations: Annotations,
+    recipe: CropRecipe | None,
+    rows: range,
+    chunk_rows: int,
+    threads: int,
+) -> tuple[dict[str, np.ndarray], dict[str, list[bytes]]]:
+    """The columns of some rows, and their crops' JPEGs where a recipe asks for crops."""
+    columns = {name: getattr(annotations, name)[rows.start : rows.stop] for name in COLUMNS}
+    if recipe is None:
+        _check_images(annotations, rows.start, rows.stop)
+        return columns, {}
+    columns["crop_matrix"], jpegs = _crops(
+        annotations, recipe, rows.start, rows.stop, chunk_rows, threads
+    )
+    return columns, {JPEG: jpegs}
 
 
 def _box_origin(source: Source) -> str:

@@ -80,7 +80,9 @@ class Writer:
             facts = _facts(self.folder, shard_files(self.layout, shard), durable=True)
             told = {**(runtime or {}), "seconds_writing": time.perf_counter() - started}
             files.write_json(entry, {"files": facts, "runtime": told})
-        logger.info("%s: shard %d of %d: %s", self.folder, shard, self.layout.shards, _paces(told))
+        logger.info(
+            "%s: shard %d of %d: samples/s %s", self.folder, shard, self.layout.shards, _paces(told)
+        )
         self.missing = [s for s in self.missing if s != shard]
 
     def seal(self) -> None:
@@ -133,12 +135,21 @@ def seal(folder: Path) -> None:
     absent = [shard for shard in range(layout.shards) if not _stands(folder, shard)]
     if absent:
         raise ValueError(f"{folder}: shards {absent} are not written yet")
-    entries = [files.read_json(_entry(folder, shard)) for shard in range(layout.shards)]
     for litter in folder.rglob("*.partial"):  # what killed writers left
         litter.unlink()
-    runtime = summed([plan.get("runtime", {}), *(e["runtime"] for e in entries)])
-    logger.info("%s: sealed: %s", folder, _paces(runtime))
-    manifest = {
+    files.write_whole(folder / MANIFEST, signed(_manifest(folder, plan, layout)))
+    # The plan first: a manifest without one is a sealed store, however much of the ledger is left.
+    (folder / LEDGER / PLAN).unlink()
+    shutil.rmtree(folder / LEDGER)
+    (folder / LOCK).unlink(missing_ok=True)
+
+
+def _manifest(folder: Path, plan: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
+    """What a store of finished shards is."""
+    entries = [files.read_json(_entry(folder, shard)) for shard in range(layout.shards)]
+    runtime = summed([plan.get("runtime", {}), *(entry["runtime"] for entry in entries)])
+    logger.info("%s: sealed: samples/s %s", folder, _paces(runtime))
+    return {
         "format": FORMAT,
         "kind": layout.kind,
         "rows": layout.rows,
@@ -149,11 +160,6 @@ def seal(folder: Path) -> None:
         "metadata": _facts(folder, metadata_files(layout)),
         "shards": [entry["files"] for entry in entries],
     }
-    files.write_whole(folder / MANIFEST, signed(manifest))
-    # The plan first: a manifest without one is a sealed store, however much of the ledger is left.
-    (folder / LEDGER / PLAN).unlink()
-    shutil.rmtree(folder / LEDGER)
-    (folder / LOCK).unlink(missing_ok=True)
 
 
 def _entry(folder: Path, shard: int) -> Path:
