@@ -244,7 +244,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data/demo/coco"))
     parser.add_argument("--teacher", type=Path, default=Path("results/models/teacher-coco"))
     parser.add_argument("--rotate", type=float, default=60, help="largest rotation in training")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from posecache.store import Column
 
@@ -52,10 +53,14 @@ class Encoding:
         if not self.levels:
             return arrays[axis]
         codes, peak = arrays[axis], arrays[f"{axis}_peak"][..., None]
-        values = peak - np.array(self.levels, np.float16)[codes]
+        # In single precision, as NumPy's half is slow; the levels as they are in half.
+        values = np.take(np.array(self.levels, np.float16).astype(np.float32), codes, mode="clip")
+        np.subtract(peak.astype(np.float32), values, out=values)
         # Half precision may round a bin up to the peak, which would move the arg-max.
-        below = np.nextafter(peak, np.float16(-np.inf))
-        return np.where(codes > 0, np.minimum(values, below), peak)
+        below = np.nextafter(peak, np.float16(-np.inf)).astype(np.float32)
+        logits = torch.from_numpy(np.minimum(values, below, out=values)).half().numpy()
+        np.put_along_axis(logits, codes.argmin(-1)[..., None], peak, axis=-1)
+        return logits
 
 
 def _even(step: float, count: int) -> tuple[float, ...]:
