@@ -39,6 +39,9 @@ DEVICE = CONFIG.compute.device
 GPUS = int(DEVICE == "cuda")
 THREADS = CONFIG.compute.threads
 MEMORY_MB = CONFIG.compute.memory_mb
+CUDA_MB = (
+    3000 * GPUS
+)  # of main memory, which CUDA's libraries take in each job: a guess
 
 
 wildcard_constraints:
@@ -119,6 +122,22 @@ def teacher_options(wildcards):
 def init_options(wildcards):
     """Options of train_student.py: the backbone to start from."""
     return option("init", CONFIG.trained[wildcards.model].init)
+
+
+def run_memory(wildcards):
+    """MB of a model's run, twice what was measured: RTMPose-m, a CPU, batches of 16 and of 64."""
+    width, height = CONFIG.input_size(wildcards.model)
+    return 800 + round(CONFIG.logits.batch * width * height * 4e-4) + CUDA_MB
+
+
+def training_memory(wildcards):
+    """MB of a training run: what it keeps decoded, two windows of 16 chunks, and the network."""
+    train = CONFIG.trained[wildcards.model]
+    size = max(CONFIG.samples[name].crops.size for name in train.samples)
+    windows = (
+        2 * 16 * CONFIG.logits.chunk_rows * 4 * size**2 / 1e6
+    )  # crops, and a third for logits
+    return MEMORY_MB + round(windows) + 1350 + CUDA_MB
 
 
 def training_samples(wildcards):

@@ -22,7 +22,7 @@ rule cache_logits:
         "../envs/posecache.yaml"
     threads: THREADS
     resources:
-        mem_mb=1000,
+        mem_mb=run_memory,
         runtime=480,
         gpu=GPUS,
         device=DEVICE,

@@ -17,7 +17,7 @@ rule train_student:
         "../envs/posecache.yaml"
     threads: THREADS
     resources:
-        mem_mb=MEMORY_MB + 1500,
+        mem_mb=training_memory,
         runtime=4320,
         gpu=GPUS,
         device=DEVICE,

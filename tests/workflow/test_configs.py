@@ -54,6 +54,22 @@ def test_one_command_plans_every_table(tmp_path: Path, name: str) -> None:
     assert "make_demo" not in plan
 
 
+def test_jobs_ask_for_memory_by_the_size_of_their_crops(tmp_path: Path) -> None:
+    lay_out(tmp_path, load("paper"))
+    plan = dry_run(tmp_path, "paper").split("rule ")
+    asked = {
+        name: {int(text.split("mem_mb=")[1].split(",")[0]) for text in plan if key in text}
+        for name, key in {
+            "mpii": "/logits/rtmpose-m-mpii/", "coco": "/logits/rtmpose-m-coco/",
+            "train": "logs/train_student/",
+        }.items()
+    }  # fmt: skip
+    # 64 crops of 256x256 and of 192x256 px; windows of 2048 crops of 512 px; 3000 for CUDA.
+    assert asked["mpii"] >= {800 + 1678 + 3000}
+    assert asked["coco"] >= {800 + 1258 + 3000}
+    assert asked["train"] == {load("paper").compute.memory_mb + 2147 + 1350 + 3000}
+
+
 def test_the_papers_weights_and_recipe() -> None:
     paper = load("paper")
     for size in "ts":

@@ -219,6 +219,13 @@ class Config(Closed):
             return None
         return Recipe.model_validate(self.training).input_size
 
+    def input_size(self, model: str) -> tuple[int, int]:
+        """Width and height (px) of a model's input."""
+        teacher = self.teachers.get(model)
+        if teacher is not None and teacher.input_size is not None:
+            return teacher.input_size
+        return self.recipe(self.trained[model]).input_size
+
     @property
     def trained(self) -> dict[str, Train]:
         """Every model that is trained here, students and home-trained teachers."""

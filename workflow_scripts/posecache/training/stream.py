@@ -32,6 +32,31 @@ class TrainingSet:
             assert store.n == self.samples.n, f"{name}: {store.n} rows, samples {self.samples.n}"
 
 
+class Pool:
+    """Rows of several chunks, taken without ever being joined: joining would hold them twice."""
+
+    def __init__(self, parts: Sequence[Columns]) -> None:
+        self._parts = parts
+        self._ends = np.cumsum([len(part["box"]) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def take(self, rows: np.ndarray) -> Columns:
+        """The rows (B,) of the chunks laid end to end, as a chunk of their own."""
+        which = np.searchsorted(self._ends, rows, side="right")
+        taken = {
+            name: np.empty((len(rows), *column.shape[1:]), column.dtype)
+            for name, column in self._parts[0].items()
+        }
+        for index in np.unique(which):
+            part, here = self._parts[index], np.flatnonzero(which == index)
+            local = rows[here] - self._ends[index] + len(part["box"])
+            for name, column in taken.items():
+                column[here] = part[name][local]
+        return taken
+
+
 def shuffled_chunks(counts: Sequence[int], seed: int, epoch: int) -> list[Key]:
     """(set, chunk) of every chunk once; `counts` holds each set's number of chunks."""
     chunks = [(index, chunk) for index, count in enumerate(counts) for chunk in range(count)]
@@ -84,25 +109,21 @@ class Stream:
         windows = [
             chunks[i : i + self.window_chunks] for i in range(0, len(chunks), self.window_chunks)
         ]
-        rest: Columns = {}
+        rest: list[Columns] = []
         with ThreadPoolExecutor(max_workers=1) as reader:
-            ahead = reader.submit(self._pool, windows[0])
+            ahead = reader.submit(self._window, windows[0])
             for index in range(len(windows)):
-                pool = ahead.result()
+                pool = Pool([*rest, *ahead.result()])
                 if index + 1 < len(windows):
-                    ahead = reader.submit(self._pool, windows[index + 1])
-                if rest:
-                    pool = {k: np.concatenate([rest[k], pool[k]]) for k in pool}
-                count = len(pool["box"])
-                order = rng.permutation(count)
-                whole = count - count % self.batch_size
+                    ahead = reader.submit(self._window, windows[index + 1])
+                order = rng.permutation(len(pool))
+                whole = len(pool) - len(pool) % self.batch_size
                 for start in range(0, whole, self.batch_size):
-                    rows = order[start : start + self.batch_size]
-                    yield {name: column[rows] for name, column in pool.items()}
-                rest = {name: column[order[whole:]] for name, column in pool.items()}
+                    yield pool.take(order[start : start + self.batch_size])
+                rest = [pool.take(order[whole:])]
 
-    def _pool(self, window: list[Key]) -> Columns:
-        """All rows of a window's chunks, read by several threads and kept where they fit."""
+    def _window(self, window: list[Key]) -> list[Columns]:
+        """A window's chunks, read by several threads and kept where they fit."""
         missing = [key for key in window if key not in self._cache]
         read = dict(zip(missing, self._readers.map(self._read, missing), strict=True))
         parts = [self._cache[key] if key in self._cache else read[key] for key in window]
@@ -112,7 +133,7 @@ class Stream:
             if self._cached_bytes + size <= self._memory:
                 self._cache[key] = columns
                 self._cached_bytes += size
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return parts
 
     def _read(self, key: Key) -> Columns:
         """One decoded chunk."""
