@@ -94,8 +94,9 @@ class ModelRun:
         arrays: Arrays = {}
         for axis, flat in zip(("simcc_x", "simcc_y"), pair, strict=True):
             logits = flat.reshape(len(rows), self.views.count, *flat.shape[1:])
+            self._check_finite(rows, [logits])
             part = self.encoding.encode(axis, logits)
-            self._check_finite(rows, (logits, *part.values()))
+            self._check_finite(rows, part.values())
             arrays |= part
         return arrays
 
