@@ -1,5 +1,6 @@
 import multiprocessing
 import shutil
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 
 import tiny
-from posecache import crops, geometry, logits, samples, store_writer
+from posecache import crops, geometry, ledger, logits, samples
 from posecache.inference import Session
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
+from posecache.store import verify
+from posecache.store_writer import Writer
+from posecache.views import Views
 
 
 def cached(tmp_path: Path, **options: object) -> tuple[Path, Path, Path]:
@@ -128,13 +132,39 @@ def test_threads_read_the_same(tmp_path: Path) -> None:
         assert list(pool.map(lambda span: store.read(span)[0].tobytes(), spans)) == alone
 
 
-def test_a_disk_that_cannot_hold_it_stops_the_run_with_the_numbers(tmp_path: Path) -> None:
-    model, _, _ = cached(tmp_path)
-    card = Card.load(model / CARD_FILE)
-    session = Session(model / MODEL_FILE, card, batch=4)
-    layout = logits.open(tmp_path / "logits").layout
-    with pytest.raises(ValueError, match=r"samples may need \S+ GB, the disk has \S+ GB left"):
-        logits._plan(tmp_path, layout, 10**12, session, logits.Settings())
+@pytest.mark.parametrize("job", [None, (0, 2)])
+def test_a_disk_that_cannot_hold_it_stops_the_run_and_keeps_what_is_there(
+    tmp_path: Path, job: tuple[int, int] | None
+) -> None:
+    _, _, folder = cached(tmp_path)
+    with pytest.raises(ValueError, match=r"may need \S+ GB, the disk has \S+ GB left"):
+        cached(tmp_path, views=Views(augmented=10**9), job=job)
+    assert verify(folder) == []
+    assert logits.open(folder).layout.columns["matrix"].shape == (1, 2, 3)
+
+
+def test_another_job_at_work_on_a_shard_is_told_before_the_model_runs(tmp_path: Path) -> None:
+    _, _, folder = cached(tmp_path)
+    identity = {
+        k: v for k, v in logits.open(folder).identity.items() if k not in ("format", "kind")
+    }
+    other = Writer(tmp_path / "two", logits.open(folder).layout, identity)
+    other.claim(0)
+    shutil.rmtree(folder)
+    (tmp_path / "two").rename(folder)
+    with pytest.raises(ValueError, match=r"lock-.*-00000: another job is writing this shard"):
+        cached(tmp_path)
+    assert not (folder / "arrays.zarr").exists()
+    other.folder = folder
+    other.close()
+    cached(tmp_path)
+
+
+def test_other_flip_pairs_make_another_store(tmp_path: Path) -> None:
+    _, _, folder = cached(tmp_path)
+    identity = logits.open(folder).identity
+    assert identity["flip_pairs"][0] == [1, 2]
+    assert identity["keypoints"][0] == "nose"
 
 
 def test_jobs_share_the_shards_and_the_store_is_that_of_one(tmp_path: Path) -> None:
@@ -144,7 +174,7 @@ def test_jobs_share_the_shards_and_the_store_is_that_of_one(tmp_path: Path) -> N
     for job in (1, 0):
         logits.cache(model, sample_folder, many, how, batch=3, job=(job, 2))
         assert not (many / "manifest.json").exists()
-    store_writer.seal(many)
+    ledger.seal(many)
     assert logits.open(many).manifest["shards"] == logits.open(one).manifest["shards"]
     assert [list(logits.job_shards(7, job, 3)) for job in range(3)] == [[0, 1], [2, 3], [4, 5, 6]]
     with pytest.raises(ValueError, match="job 3 of 3: expected 0 to 2"):
@@ -152,10 +182,13 @@ def test_jobs_share_the_shards_and_the_store_is_that_of_one(tmp_path: Path) -> N
 
 
 def test_the_manifest_tells_how_fast_it_was(tmp_path: Path) -> None:
+    started = time.perf_counter()
     _, _, folder = cached(tmp_path)
+    passed = time.perf_counter() - started
     runtime = logits.open(folder).manifest["runtime"]
     assert runtime["rows"] == 10
+    assert [shard["rows"] for shard in runtime["by_shard"]] == [4, 4, 2]
+    assert 0 < runtime["seconds_inference"] < runtime["seconds_elapsed"] < passed
     for step in ("decoding", "inference", "writing", "elapsed"):
-        pace = 10 / runtime[f"seconds_{step}"]
-        assert runtime["samples_per_s"][step] == pytest.approx(pace, rel=0.2)
-    assert runtime["seconds_elapsed"] >= runtime["seconds_inference"]
+        total = sum(shard[f"seconds_{step}"] for shard in runtime["by_shard"])
+        assert runtime["samples_per_s"][step] == pytest.approx(10 / total, rel=0.2)

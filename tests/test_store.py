@@ -1,4 +1,3 @@
-import fcntl
 import json
 import signal
 import subprocess
@@ -13,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posecache import files
-from posecache.store import ARRAYS, MANIFEST, Column, Layout, Store, verify
-from posecache.store_writer import LEDGER, Writer, seal
+from posecache.ledger import seal
+from posecache.store import ARRAYS, LEDGER, MANIFEST, SEALED, Column, Layout, Store, verify
+from posecache.store_writer import Writer
 
 IDENTITY = {"model": "a"}
 
@@ -46,8 +46,10 @@ def fill(folder: Path, plan: Layout | None = None, delay: float = 0.0) -> list[i
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
-    """Every file but the manifest's timings."""
+    """Every file but the manifest's timings; its copy is equal to it."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
+    assert (folder / SEALED).read_bytes() == (folder / MANIFEST).read_bytes()
+    paths.remove(folder / SEALED)
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     manifest = json.loads(found.pop(MANIFEST))
     record = {k: v for k, v in manifest.items() if k not in ("runtime", "digest")}
@@ -125,11 +127,49 @@ def test_finished_shards_stand_and_damaged_ones_are_written_again(tmp_path: Path
     assert Store(folder, "test").fingerprint == Store(whole, "test").fingerprint
 
 
-def test_another_identity_begins_anew(tmp_path: Path) -> None:
+def test_another_identity_begins_anew_with_the_first_shard_that_is_written(tmp_path: Path) -> None:
     fill(tmp_path)
-    assert Writer(tmp_path, layout(), {"model": "b"}).missing == [0, 1, 2]
+    writer = Writer(tmp_path, layout(), {"model": "b"})
+    assert writer.missing == [0, 1, 2]
+    assert verify(tmp_path) == []
+    writer.write(0, *content(layout(), 0))
     with pytest.raises(ValueError, match="not sealed"):
         Store(tmp_path, "test")
+    assert Writer(tmp_path, layout(), {"model": "b"}).missing == [1, 2]
+
+
+def test_a_store_whose_manifest_was_removed_loses_no_shard(tmp_path: Path) -> None:
+    """Snakemake removes a rule's output before it runs it again."""
+    fill(tmp_path)
+    before = bytes_of(tmp_path)
+    for again in (lambda: seal(tmp_path), lambda: fill(tmp_path)):
+        (tmp_path / MANIFEST).unlink()
+        again()
+        assert bytes_of(tmp_path) == before
+    (tmp_path / MANIFEST).unlink()
+    (tmp_path / ARRAYS / "number" / "c" / "1").write_bytes(b"torn")
+    assert fill(tmp_path) == [1]
+    assert bytes_of(tmp_path) == before
+
+
+def test_a_writer_that_was_overtaken_writes_nothing(tmp_path: Path) -> None:
+    plan = layout()
+    late, other = Writer(tmp_path, plan, IDENTITY), Writer(tmp_path, plan, {"model": "b"})
+    other.claim(1)
+    with pytest.raises(ValueError, match=r"lock-.*-00001: another job is writing"):
+        late.write(0, *content(plan, 0))
+    other.write(1, *content(plan, 1))
+    with pytest.raises(ValueError, match="another job has begun another store here"):
+        late.write(0, *content(plan, 0))
+    twin = Writer(tmp_path, plan, {"model": "b"})
+    other.write(0, *content(plan, 0))
+    for shard in (0, 2):
+        if shard == 2:
+            other.write(2, *content(plan, 2))
+            other.seal()
+        with pytest.raises(ValueError, match=rf"another job has written shard {shard}"):
+            twin.write(shard, *content(plan, shard))
+    assert verify(tmp_path) == []
 
 
 def test_several_jobs_give_the_store_of_one(tmp_path: Path) -> None:
@@ -138,7 +178,7 @@ def test_several_jobs_give_the_store_of_one(tmp_path: Path) -> None:
     for own in ([2], [0, 1]):
         writer = Writer(tmp_path / "two", plan, IDENTITY, {"note": "done"}, own)
         assert writer.missing == own
-        with pytest.raises(ValueError, match=r"shards \[.*\] are not written yet"):
+        with pytest.raises(ValueError, match=r"not written yet|nothing was written"):
             seal(tmp_path / "two")
         for shard in own:
             writer.write(shard, *content(plan, shard))
@@ -149,12 +189,14 @@ def test_several_jobs_give_the_store_of_one(tmp_path: Path) -> None:
 def test_two_writers_of_one_shard_the_second_refuses(tmp_path: Path) -> None:
     plan = layout()
     first = Writer(tmp_path, plan, IDENTITY)
-    lock = tmp_path / LEDGER / "00001.lock"
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        with pytest.raises(ValueError, match=r"00001\.lock: another job is writing this shard"):
-            first.write(1, *content(plan, 1))
-        first.write(0, *content(plan, 0))
+    second = Writer(tmp_path, plan, IDENTITY)
+    second.claim(1)
+    with pytest.raises(ValueError, match=r"lock-.*-00001: another job is writing this shard"):
+        first.claim(1)
+    with pytest.raises(ValueError, match=r"lock-.*-00001: another job is writing this shard"):
+        first.write(1, *content(plan, 1))
+    first.write(0, *content(plan, 0))
+    second.close()
     first.write(1, *content(plan, 1))
     assert first.missing == [2]
 
@@ -174,8 +216,7 @@ def test_a_sealed_store_that_is_taken_up_again_loses_no_shard(tmp_path: Path) ->
     fill(tmp_path)
     before = bytes_of(tmp_path)
     assert Writer(tmp_path, layout(), IDENTITY, {"note": "done"}).missing == []
-    with pytest.raises(ValueError, match="not sealed"):
-        Store(tmp_path, "test")
+    assert verify(tmp_path) == []
     assert fill(tmp_path) == []
     assert bytes_of(tmp_path) == before
 
@@ -196,16 +237,16 @@ def test_a_full_disk_loses_no_finished_shard(tmp_path: Path) -> None:
     assert Writer(tmp_path, layout(400), IDENTITY).missing == list(range(3, 100))
 
 
-def killed(folder: Path, plan: Layout, after: float) -> bool:
-    """Kill a writer some seconds after it began its first shard; whether it was still at work."""
+def killed(folder: Path, plan: Layout, sign: Path, after: float) -> bool:
+    """Kill a writer some seconds after `sign` is there; whether it was still at work."""
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from pathlib import Path\nfrom test_store import fill, layout\n"
         f"fill(Path({str(folder)!r}), layout({plan.rows}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
-    while not (folder / LEDGER / "00000.json").exists() and process.poll() is None:
-        time.sleep(0.005)
+    while not sign.exists() and process.poll() is None:
+        time.sleep(0.001)
     time.sleep(after)
     at_work = process.poll() is None
     process.send_signal(signal.SIGKILL)
@@ -214,21 +255,35 @@ def killed(folder: Path, plan: Layout, after: float) -> bool:
 
 
 def test_killed_at_any_moment_the_finished_shards_stand(tmp_path: Path) -> None:
-    """Real processes, 20 times, at moments all over the writing."""
+    """Real processes, 20 times, at moments all over the writing, its beginning in every fourth."""
     plan = layout(120)
     fill(tmp_path / "whole", plan)
     whole, rng, at_work = bytes_of(tmp_path / "whole"), np.random.default_rng(0), 0
     for round_ in range(20):
         folder = tmp_path / f"killed{round_}"
-        at_work += killed(folder, plan, float(rng.uniform(0, 0.6)))
+        if round_ % 4:
+            at_work += killed(folder, plan, folder / LEDGER / "00000.json", rng.uniform(0, 0.6))
+        else:
+            at_work += killed(folder, plan, folder / ARRAYS, rng.uniform(0, 0.02))
         entered = {int(p.stem) for p in (folder / LEDGER).glob("0*.json")}
-        if (folder / MANIFEST).exists():  # it was quicker
+        if (folder / SEALED).exists():  # it was quicker
             entered = set(range(plan.shards))
         missing = fill(folder, plan)
         assert set(missing) == set(range(plan.shards)) - entered
         assert bytes_of(folder) == whole
         assert verify(folder) == []
     assert at_work >= 10
+
+
+def test_killed_while_it_seals_again_a_store_loses_nothing(tmp_path: Path) -> None:
+    plan, rng = layout(120), np.random.default_rng(1)
+    fill(tmp_path, plan)
+    whole = bytes_of(tmp_path)
+    for _ in range(5):
+        (tmp_path / MANIFEST).unlink()
+        killed(tmp_path, plan, tmp_path / LEDGER, rng.uniform(0, 0.1))
+        assert fill(tmp_path, plan) == []
+        assert bytes_of(tmp_path) == whole
 
 
 def test_verify_finds_every_flipped_byte(tmp_path: Path) -> None:

@@ -6,14 +6,14 @@ Reads and writes results/logits/MODEL/SAMPLESET/; train_student.py and score.py 
 import argparse
 from pathlib import Path
 
-from posecache import store_writer
+from posecache import ledger
 from posecache.stage import run_stage
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the logit store")
-    store_writer.seal(parser.parse_args().out)
+    ledger.seal(parser.parse_args().out)
 
 
 if __name__ == "__main__":

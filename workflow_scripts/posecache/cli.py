@@ -10,7 +10,12 @@ from posecache.stage import run_stage
 
 def verify(arguments: argparse.Namespace) -> None:
     """Read every byte of stores; say what is not as it was sealed, and exit with 1 then."""
-    problems = [problem for folder in arguments.stores for problem in store.verify(folder)]
+    problems = []
+    for folder in arguments.stores:
+        try:
+            problems += store.verify(folder)
+        except (ValueError, OSError) as error:
+            problems.append(str(error))
     if problems:
         sys.exit("\n".join(problems))
     print(f"{len(arguments.stores)} stores are whole")

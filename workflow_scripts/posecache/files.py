@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,21 @@ def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def facts(
+    folder: Path, paths: Iterable[str], durable: bool = False
+) -> dict[str, dict[str, int | str]]:
+    """Bytes and sha256 of files below `folder`, first brought to the disk if `durable`."""
+    found: dict[str, dict[str, int | str]] = {}
+    for path in paths:
+        file = folder / path
+        if durable:
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+            sync_folder(file.parent)
+        found[path] = {"bytes": file.stat().st_size, "sha256": sha256(file)}
+    return found
 
 
 def fingerprint(record: Any) -> str:

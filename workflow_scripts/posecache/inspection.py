@@ -9,6 +9,7 @@ import torch
 from posecache import files, geometry, logits, samples
 from posecache.crops import crop_rows
 from posecache.inference import Session
+from posecache.ledger import BY_SHARD, OWN
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.store import Layout, manifest_path, noted
 
@@ -29,18 +30,13 @@ def describe(folder: Path) -> str:
     raw = layout.rows * layout.row_bytes
     share = f", {stored / raw:.0%} of the arrays' {_size(raw)}" if not layout.ragged else ""
     lines.append(f"on disk {_size(stored)}{share}")
-    about = {k: v for k, v in manifest.items() if k not in _OWN and k != "image_paths"}
+    made = {k: v for k, v in manifest["runtime"].items() if k != BY_SHARD}
+    about = {k: v for k, v in manifest.items() if k not in OWN and k != "image_paths"}
     for title, record in (
-        ("about", about), ("made from", manifest["identity"]), ("made by", manifest["runtime"]),
+        ("about", about), ("made from", manifest["identity"]), ("made by", made),
     ):  # fmt: skip
         lines += [f"{title}:", *(f"  {key}: {_short(value)}" for key, value in record.items())]
     return "\n".join(lines)
-
-
-_OWN = {
-    "format", "kind", "rows", "layout", "metadata", "shards", "identity", "runtime",
-    "digest",
-}  # fmt: skip
 
 
 def _short(value: Any) -> str:

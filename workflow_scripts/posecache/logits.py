@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,16 +75,17 @@ def cache(
     batch = min(batch, store.n * settings.views.count)
     session = Session(model / MODEL_FILE, card, batch=batch, device=device, threads=threads)
     golden.check(model, session)
-    writer = Writer(folder, layout, identity, _about(card, sample_folder, settings), own)
-    rows = sum(stop - start for start, stop in map(layout.span, writer.missing))
-    _plan(folder, layout, rows, session, settings)
-    with tqdm(total=rows, unit="sample", mininterval=5) as bar:
-        _write(writer, ModelRun(
-            session=session, store=store, layout=layout, views=settings.views, flip=settings.flip,
-            encoding=ENCODINGS[settings.encoding], threads=threads, bar=bar,
-        ))  # fmt: skip
-    if job is None:
-        writer.seal()
+    about = _about(card, sample_folder, settings)
+    with closing(Writer(folder, layout, identity, about, own)) as writer:
+        rows = sum(stop - start for start, stop in map(layout.span, writer.missing))
+        _plan(writer, rows, session, settings)
+        with tqdm(total=rows, unit="sample", mininterval=5) as bar:
+            _write(writer, ModelRun(
+                session=session, store=store, layout=layout, views=settings.views,
+                flip=settings.flip, encoding=ENCODINGS[settings.encoding], threads=threads, bar=bar,
+            ))  # fmt: skip
+        if job is None:
+            writer.seal()
 
 
 def _write(writer: Writer, run: ModelRun) -> None:
@@ -92,6 +94,7 @@ def _write(writer: Writer, run: ModelRun) -> None:
         written: Future[None] | None = None
         for shard in list(writer.missing):
             started = time.perf_counter()
+            writer.claim(shard)
             columns, runtime = run.shard(shard)
             if written is not None:
                 written.result()
@@ -101,19 +104,23 @@ def _write(writer: Writer, run: ModelRun) -> None:
             written.result()
 
 
-def _plan(folder: Path, layout: Layout, rows: int, session: Session, settings: Settings) -> None:
-    """Log bytes, files and time of what is to be made; ValueError if the disk cannot hold it."""
-    needed, free = rows * layout.row_bytes, shutil.disk_usage(folder).free
+def _plan(writer: Writer, rows: int, session: Session, settings: Settings) -> None:
+    """Log bytes, files and time of what is to be made; ValueError if the disk cannot hold it.
+
+    Room is counted for all shards that are absent, those of other jobs too.
+    """
+    layout, folder = writer.layout, writer.folder
+    needed = sum(layout.stored_rows(shard) for shard in writer.absent) * layout.row_bytes
+    free = shutil.disk_usage(folder).free + writer.replaced
     passes = math.ceil(rows * settings.views.count / session.batch) * (1 + settings.flip)
     seconds = session.seconds_a_batch() * passes
     logger.info(
-        "%s: %d samples to go: at most %.3g GB in %d files, model alone about %.3g min",
-        folder, rows, needed / 1e9, layout.files, seconds / 60,
+        "%s: %d samples to go: the store takes at most %.3g GB more, and %d files; the model alone "
+        "about %.3g min", folder, rows, needed / 1e9, layout.files, seconds / 60,
     )  # fmt: skip
     if needed > free:
         raise ValueError(
-            f"{folder}: {rows} samples may need {needed / 1e9:.3g} GB, "
-            f"the disk has {free / 1e9:.3g} GB left"
+            f"{folder}: may need {needed / 1e9:.3g} GB, the disk has {free / 1e9:.3g} GB left"
         )
 
 
@@ -138,11 +145,14 @@ def _about(card: Card, sample_folder: Path, settings: Settings) -> dict[str, Any
 
 def _identity(model: Path, card: Card, store: SampleStore, settings: Settings) -> dict[str, Any]:
     """What the logits' values depend on; ValueError if the card is of another model file."""
-    found = files.sha256(model / MODEL_FILE)
+    found, skeleton = files.sha256(model / MODEL_FILE), skeletons.load(card.skeleton)
     if found != card.sha256:
         raise ValueError(f"{model / MODEL_FILE}: sha256 {found}, its card says {card.sha256}")
     return {
         "model": found,
+        "keypoints": list(skeleton.keypoints),
+        "flip_pairs": [list(pair) for pair in skeleton.flip_pairs],
+        "split_ratio": card.split_ratio,
         "samples": store.fingerprint,
         "padding": card.padding,
         "input_size": list(card.input_size),

@@ -23,7 +23,7 @@ from posecache.views import Views
 
 @dataclass
 class Seconds:
-    """Where the time went; decoding runs beside the rest, in several threads."""
+    """Where the time went; decoding runs beside the rest, in threads, a batch an item."""
 
     decoding: list[float] = field(default_factory=list)
     inference: float = 0.0
@@ -117,6 +117,6 @@ class ModelRun:
             "zarr": zarr.__version__,
             "numpy": np.__version__,
             "rows": rows,
-            "seconds_decoding": sum(seconds.decoding),
+            "seconds_decoding": sum(seconds.decoding) / self.threads,
             "seconds_inference": seconds.inference,
         }

@@ -19,6 +19,9 @@ from posecache.shards import Chunks
 
 FORMAT = 3
 MANIFEST = "manifest.json"
+SEALED = "sealed.json"  # the manifest's copy: see ledger.py
+LEDGER = "ledger"
+LOCK = ".lock"  # and .lock-..., one a shard
 ARRAYS = "arrays.zarr"
 RAGGED_CHUNK = 2**18  # bytes; one training read touches a few
 DIGEST = "digest"  # the manifest's key with the digest of all its others
@@ -70,6 +73,11 @@ class Layout:
         start = shard * self.shard_rows
         return start, min(start + self.shard_rows, self.rows)
 
+    def stored_rows(self, shard: int) -> int:
+        """Rows that a shard has room for: whole chunks."""
+        start, stop = self.span(shard)
+        return math.ceil((stop - start) / self.chunk_rows) * self.chunk_rows
+
     def pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """The shards of rows start ... stop - 1, each with its first row and the one after."""
         for shard in range(start // self.shard_rows, math.ceil(stop / self.shard_rows)):
@@ -97,7 +105,7 @@ class Layout:
     def files(self) -> int:
         """Number of files of the sealed store."""
         arrays, ragged = len(self.arrays), len(self.ragged)
-        return 2 + arrays + self.shards * (arrays + 2 * ragged)
+        return 3 + arrays + self.shards * (arrays + 2 * ragged)
 
     @property
     def arrays(self) -> dict[str, Column]:
@@ -119,6 +127,8 @@ class Store:
             raise ValueError(
                 f"{path}: holds {found[0]} of format {found[1]}, expected {kind} of format {FORMAT}"
             )
+        if not is_signed(self.manifest):
+            raise ValueError(f"{path}: is not as it was sealed: the store is damaged")
         self.n: int = self.manifest["rows"]
         self.identity: dict[str, Any] = self.manifest["identity"]
         self.layout = Layout.parse(self.manifest["layout"])
@@ -180,6 +190,12 @@ def signed(manifest: Mapping[str, Any]) -> str:
     return files.as_json({**manifest, DIGEST: files.fingerprint(manifest)})
 
 
+def is_signed(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest's digest is that of what it says."""
+    record = {key: value for key, value in manifest.items() if key != DIGEST}
+    return manifest.get(DIGEST) == files.fingerprint(record)
+
+
 def verify(folder: Path) -> list[str]:
     """Everything that is not as the store was sealed, in one line each: nothing if it is whole.
 
@@ -189,17 +205,24 @@ def verify(folder: Path) -> list[str]:
     content = path.read_bytes()
     try:
         manifest = json.loads(content)
-        record = {key: value for key, value in manifest.items() if key != DIGEST}
-        known = {MANIFEST, *(name for name, _ in noted(manifest))}
-        problems = list(_sizes(folder, manifest)) or list(_contents(folder, manifest))
+        known = {MANIFEST, SEALED, *(name for name, _ in noted(manifest))}
+        whole = is_signed(manifest) and content == files.as_json(manifest).encode()
+        problems = [] if whole else [f"{path}: damaged"]
+        problems += [*_sizes(folder, manifest), *_contents(folder, manifest)]
     except (ValueError, AttributeError, KeyError, TypeError):
         return [f"{path}: damaged"]
-    if content != signed(record).encode():
-        problems.append(f"{path}: damaged")
-    present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    copy = folder / SEALED
+    if not copy.exists() or copy.read_bytes() != content:
+        problems.append(f"{copy}: is not the copy of {MANIFEST}")
     return problems + [
-        f"{folder / name}: not part of the store" for name in sorted(present - known)
+        f"{folder / name}: not part of the store" for name in sorted(_present(folder) - known)
     ]
+
+
+def _present(folder: Path) -> set[str]:
+    """The files of a store, without what its writers may have left beside it."""
+    names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    return {name for name in names if not name.startswith((LOCK, f"{LEDGER}/"))}
 
 
 def manifest_path(folder: Path) -> Path:
@@ -226,8 +249,11 @@ def _sizes(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _contents(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Files of another content."""
+    """Files of the right length but another content."""
     for name, facts in noted(manifest):
-        found = files.sha256(folder / name)
+        file = folder / name
+        if not file.is_file() or file.stat().st_size != facts["bytes"]:
+            continue
+        found = files.sha256(file)
         if found != facts["sha256"]:
-            yield f"{folder / name}: sha256 {found}, but {MANIFEST} says {facts['sha256']}"
+            yield f"{file}: sha256 {found}, but {MANIFEST} says {facts['sha256']}"
