@@ -1,4 +1,4 @@
-"""Peak memory of caching and of reading logits, for few and for many rows.
+"""Peak memory of caching, of reading logits and of training batches, for few and for many rows.
 
 Each measurement is a fresh process. The model is a small ONNX graph with the inputs and outputs of
 a COCO teacher at 192x256; the store's rows are of full size. Prints a Markdown table.
@@ -30,6 +30,15 @@ READ = (
     "import pathlib,sys; from posecache import logits;"
     "s=logits.open(pathlib.Path(sys.argv[1])/'logits');"
     "sum(len(s.read(slice(a, min(a+64, s.n)))) for a in range(0, s.n, 64))"
+)
+
+TRAIN = (
+    "import pathlib,sys; from posecache import logits, samples, skeletons;"
+    "from posecache.training.stream import Stream, TrainingSet;"
+    "f=pathlib.Path(sys.argv[1]); s=samples.open(f/'samples');"
+    "t=TrainingSet(samples=s, logits={'t': logits.open(f/'logits', samples=s)});"
+    "r=Stream([t], skeletons.load('coco17'), batch_size=64, seed=0, memory_mb=50);"
+    "sum(len(b['box']) for b in r.epoch(0))"
 )
 
 
@@ -71,7 +80,8 @@ def people(folder: Path, rows: int, each: int = 50) -> None:
     path = folder / "people.json"
     path.write_text(json.dumps({"images": images, "annotations": annotations}))
     source = datasets.Source(format="coco", annotations=path, image_root=folder, skeleton="coco17")
-    samples.prepare(datasets.read(source), folder / "samples")
+    recipe = samples.CropRecipe(size=64)
+    samples.prepare(datasets.read(source), folder / "samples", recipe=recipe)
 
 
 def peak_mb(code: str, folder: Path, shard_rows: int) -> float:
@@ -90,7 +100,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs=2, default=[4000, 40000], metavar=("FEW", "MANY"))
     parser.add_argument("--shard-rows", type=int, default=logits.Settings().shard_rows)
     arguments = parser.parse_args()
-    found: dict[str, list[float]] = {"writing": [], "reading": []}
+    found: dict[str, list[float]] = {"writing": [], "reading": [], "training batches": []}
     for rows in arguments.rows:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -98,6 +108,7 @@ def main() -> None:
             people(folder, rows)
             found["writing"].append(peak_mb(WRITE, folder, arguments.shard_rows))
             found["reading"].append(peak_mb(READ, folder, arguments.shard_rows))
+            found["training batches"].append(peak_mb(TRAIN, folder, arguments.shard_rows))
     few, many = arguments.rows
     print(f"| | {few} rows, MB | {many} rows, MB | ratio |\n|---|---|---|---|")
     for name, (first, second) in found.items():

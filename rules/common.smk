@@ -124,20 +124,32 @@ def init_options(wildcards):
     return option("init", CONFIG.trained[wildcards.model].init)
 
 
+def row_megabytes(model):
+    """MB of a sample's logits at most: 26 keypoints, two bins a px, single precision."""
+    return CONFIG.logits.views.count * 26 * 2 * sum(CONFIG.input_size(model)) * 4e-6
+
+
 def run_memory(wildcards):
-    """MB of a model's run, twice what was measured: RTMPose-m, a CPU, batches of 16 and of 64."""
+    """MB of a model's run: the network, twice what RTMPose-m took on a CPU, and three shards."""
     width, height = CONFIG.input_size(wildcards.model)
-    return 800 + round(CONFIG.logits.batch * width * height * 4e-4) + CUDA_MB
+    network = CONFIG.logits.batch * width * height * 4e-4
+    shards = 3 * CONFIG.logits.shard_rows * row_megabytes(wildcards.model)
+    return 800 + round(network + shards) + CUDA_MB
 
 
 def training_memory(wildcards):
-    """MB of a training run: what it keeps decoded, two windows of 16 chunks, and the network."""
-    train = CONFIG.trained[wildcards.model]
-    size = max(CONFIG.samples[name].crops.size for name in train.samples)
-    windows = (
-        2 * 16 * CONFIG.logits.chunk_rows * 4 * size**2 / 1e6
-    )  # crops, and a third for logits
-    return MEMORY_MB + round(windows) + 1350 + CUDA_MB
+    """MB of a training run: what it keeps decoded, two windows of chunks, and the network."""
+    train, chunk = CONFIG.trained[wildcards.model], CONFIG.logits.chunk_rows
+    crops = max(CONFIG.samples[name].crops.size for name in train.samples)
+    row = 3e-6 * crops**2 + sum(map(row_megabytes, distilled_teachers(wildcards.model)))
+    rows = 2 * max(16 * chunk, CONFIG.recipe(train).batch_size + chunk)
+    return MEMORY_MB + round(rows * row) + 1350 + CUDA_MB
+
+
+def distilled_teachers(model):
+    """The teachers that a model learns from."""
+    student = CONFIG.students.get(model)
+    return [] if student is None or student.distil is None else student.distil.teachers
 
 
 def training_samples(wildcards):
@@ -147,12 +159,9 @@ def training_samples(wildcards):
 
 def teacher_logits(wildcards):
     """Every teacher's logits over them."""
-    student = CONFIG.students.get(wildcards.model)
-    if student is None or student.distil is None:
-        return []
-    return expand(
-        LOGITS, model=list(student.distil.teachers), sampleset=student.samples
-    )
+    teachers = list(distilled_teachers(wildcards.model))
+    sets = CONFIG.trained[wildcards.model].samples
+    return expand(LOGITS, model=teachers, sampleset=sets)
 
 
 def distil_options(wildcards):

@@ -75,6 +75,19 @@ def test_memory_and_threads_change_no_batch(
                 np.testing.assert_array_equal(a[name], b[name])
 
 
+def test_no_more_is_kept_than_the_memory_allows(sets: list[TrainingSet]) -> None:
+    everything = stream(sets)
+    list(everything.epoch(0))
+    size = everything._cached_bytes
+    assert size == sum(c.nbytes for part in everything._cache.values() for c in part.values())
+    few = stream(sets)
+    few._memory = size // 3
+    for epoch in range(3):
+        list(few.epoch(epoch))
+    assert 0 < few._cached_bytes <= size // 3
+    assert len(few._cache) < len(everything._cache)
+
+
 def test_a_remainder_is_dropped_and_another_one_next_epoch(sets: list[TrainingSet]) -> None:
     source = stream(sets, batch_size=6)
     assert source.steps_per_epoch == 3

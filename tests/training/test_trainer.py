@@ -157,16 +157,32 @@ def test_a_replay_shows_the_very_crops_that_the_teacher_saw(
 ) -> None:
     run = trainer(turned, tmp_path, geometry="replay")
     batch = next(run.stream.epoch(0))
-    matrix = run._replayed(batch, np.random.default_rng(0))
+    matrix, chosen = run._replayed(batch, np.random.default_rng(0))
     views = torch.from_numpy(batch["teacher/matrix"])
     shown = geometry.compose(geometry.resize(tiny.SIZE, (32, 32)), views)
     distance = (shown - matrix[:, None]).abs().amax((2, 3))
     assert float(distance.amin(1).max()) < 1e-9
-    assert len(set(distance.argmin(1).tolist())) > 1
-    target = run._target("teacher", batch, matrix)
+    np.testing.assert_array_equal(distance.argmin(1), chosen)
+    assert len(set(chosen.tolist())) > 1
+    target = run._target("teacher", batch, matrix, chosen)
     assert float(target.weight.min()) > 0.95  # the outermost bins reach over the edge
     with pytest.raises(ValueError, match="replay needs a teacher"):
         trainer(TrainingSet(samples=turned.samples, logits={}), tmp_path, geometry="replay")
+
+
+def test_a_replayed_view_is_taught_by_its_own_logits(data: TrainingSet, tmp_path: Path) -> None:
+    """Recorded augmentations that are turned alike: an angle alone would not tell them apart."""
+    how = logits.Settings(views=Views(rotations=(), augmented=4, augmentation={"rotate_prob": 0}))
+    logits.cache(tiny.model_folder(tmp_path / "model"), data.samples.folder, tmp_path / "l", how)
+    recorded = TrainingSet(samples=data.samples, logits={"teacher": logits.open(tmp_path / "l")})
+    run = trainer(recorded, tmp_path / "run", geometry="replay")
+    batch = next(run.stream.epoch(0))
+    matrix, chosen = run._replayed(batch, np.random.default_rng(0))
+    target = run._target("teacher", batch, matrix, chosen)
+    for row, view in enumerate(chosen):
+        own = torch.softmax(10 * torch.from_numpy(batch["teacher/y"][row, view]).float(), -1)
+        assert own.shape == target.prob_y[row].shape
+        np.testing.assert_allclose(target.prob_y[row], own, atol=1e-5)
 
 
 def test_the_least_turned_view_is_carried_over(

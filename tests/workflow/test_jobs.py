@@ -36,3 +36,11 @@ def test_three_jobs_give_the_store_of_one(finished: Workdir, tmp_path: Path) -> 
     assert len(one["shards"]) >= 2
     assert json.dumps(content(finished)) == json.dumps(one)
     assert store.verify(finished.path / STORE) == []
+    record["logits"]["jobs"] = 1
+    finished.configure(record)
+    shard = next((finished.path / STORE / "arrays.zarr").rglob("c/*/0/0/0"))
+    written = shard.stat().st_mtime_ns
+    back = finished.snakemake("--cores", "2", "--forcerun", "cache_logits", "--", manifest)
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert shard.stat().st_mtime_ns == written
+    assert json.dumps(content(finished)) == json.dumps(one)

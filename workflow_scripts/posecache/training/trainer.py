@@ -162,9 +162,9 @@ class Trainer:
         """Augmented, normalised input (B, 3, H, W), labels and teachers in the same crop."""
         recipe = self.recipe
         varied = recipe.augmentation_at(step // self.stream.steps_per_epoch)
-        rng = np.random.default_rng([recipe.seed, step, 2])
+        rng, view = np.random.default_rng([recipe.seed, step, 2]), None
         if recipe.geometry == "replay":
-            matrix = self._replayed(batch, rng)
+            matrix, view = self._replayed(batch, rng)
         else:
             matrix = augment.draw_matrices(
                 torch.from_numpy(batch["box"]),
@@ -180,17 +180,23 @@ class Trainer:
         images = augment.warp(crops, crop_matrix, matrix, recipe.input_size)
         images = pixels.augment(images, varied, np.random.default_rng([recipe.seed, step, 3]))
         images = (images - self.mean) / self.std
-        targets = {name: self._target(name, batch, matrix) for name in self.teachers}
+        targets = {name: self._target(name, batch, matrix, view) for name in self.teachers}
         return images, self._truth(batch, matrix), targets
 
-    def _replayed(self, batch: Columns, rng: np.random.Generator) -> Tensor:
-        """The crop (B, 2, 3) of one of the first teacher's views, drawn for each sample."""
-        first = next(iter(self.teachers))
+    def _replayed(self, batch: Columns, rng: np.random.Generator) -> tuple[Tensor, np.ndarray]:
+        """One of the first teacher's views, drawn for each sample: the crop (B, 2, 3), which (B,).
+
+        Raises ValueError if the teachers were cached under unlike numbers of views.
+        """
+        counts = {name: batch[f"{name}/matrix"].shape[1] for name in self.teachers}
+        if len(set(counts.values())) > 1:
+            raise ValueError(f"geometry: replay: teachers with unlike numbers of views: {counts}")
+        first, count = next(iter(counts.items()))
         matrices = torch.from_numpy(batch[f"{first}/matrix"])
-        count = matrices.shape[1]
-        chosen = torch.from_numpy(rng.integers(0, count, len(matrices)))
-        view = matrices[torch.arange(len(matrices)), chosen]
-        return geometry.compose(geometry.resize(self.seen[first], self.recipe.input_size), view)
+        chosen = rng.integers(0, count, len(matrices))
+        view = matrices[torch.arange(len(matrices)), torch.from_numpy(chosen)]
+        crop = geometry.compose(geometry.resize(self.seen[first], self.recipe.input_size), view)
+        return crop, chosen
 
     def _truth(self, batch: Columns, matrix: Tensor) -> Truth:
         """Labels in the student's crop; a mirrored crop has left and right swapped."""
@@ -207,10 +213,14 @@ class Trainer:
             label_x=label_x, label_y=label_y, keypoints=keypoints.nan_to_num(), weight=weight
         )
 
-    def _target(self, name: str, batch: Columns, matrix: Tensor) -> TeacherTarget:
-        """A teacher's cached logits carried into the student's crop."""
+    def _target(
+        self, name: str, batch: Columns, matrix: Tensor, view: np.ndarray | None = None
+    ) -> TeacherTarget:
+        """A teacher's cached logits of a view, or the least turned one, in the student's crop."""
         matrices = torch.from_numpy(batch[f"{name}/matrix"])
-        rows, view = np.arange(len(matrices)), views.nearest(matrix, matrices).numpy()
+        rows = np.arange(len(matrices))
+        if view is None:
+            view = views.nearest(matrix, matrices).numpy()
         to_student = geometry.compose(matrix, geometry.invert(matrices[rows, view]))
         prob_x, prob_y, mass = simcc.transport(
             torch.from_numpy(batch[f"{name}/x"][rows, view]).to(self.device).float(),
