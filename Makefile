@@ -33,6 +33,8 @@ lint: setup
 	@ruff format --check . || { echo "to mend: .venv/bin/ruff format ."; exit 1; }
 	@snakefmt --check Snakefile rules || { echo "to mend: .venv/bin/snakefmt Snakefile rules"; exit 1; }
 	mypy
+	mypy benchmarks
+	mypy workflow_scripts/*.py
 	snakemake --lint
 
 # Exact versions for every Python and platform. torch itself pins the CUDA packages of its wheel;

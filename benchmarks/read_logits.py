@@ -42,7 +42,7 @@ def write(folder: Path, rows: int) -> None:
         "model": "m", "skeleton": "coco17", "input_size": [192, 256], "split_ratio": 2.0,
         "flip": True,
     }  # fmt: skip
-    values = {
+    values: dict[str, np.ndarray] = {
         axis: rng.normal(0, 0.3, (rows, 1, KEYPOINTS, bins)).astype(np.float16)
         for axis, bins in zip(AXES, BINS, strict=True)
     }

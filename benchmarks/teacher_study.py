@@ -153,7 +153,9 @@ class LiveTrainer(Trainer):
 
     session: Session
 
-    def _target(self, name: str, batch: Columns, matrix: Tensor) -> TeacherTarget:
+    def _target(
+        self, name: str, batch: Columns, matrix: Tensor, view: np.ndarray | None = None
+    ) -> TeacherTarget:
         crop_matrix = torch.from_numpy(batch["crop_matrix"]).double()
         crops = torch.from_numpy(batch["crops"])
         images = augment.warp(crops, crop_matrix, matrix, self.recipe.input_size)
