@@ -39,9 +39,8 @@ DEVICE = CONFIG.compute.device
 GPUS = int(DEVICE == "cuda")
 THREADS = CONFIG.compute.threads
 MEMORY_MB = CONFIG.compute.memory_mb
-CUDA_MB = (
-    3000 * GPUS
-)  # of main memory, which CUDA's libraries take in each job: a guess
+# Of main memory, which CUDA's libraries take in each job: a guess.
+CUDA_MB = 3000 * GPUS
 
 
 wildcard_constraints:

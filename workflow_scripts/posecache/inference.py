@@ -120,9 +120,8 @@ def _open(model: Path, device: str, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     if device == "cuda":
-        options.log_severity_level = (
-            2  # warns of nodes that have no kernel there and run on the CPU
-        )
+        # Warns of nodes that have no kernel there and run on the CPU.
+        options.log_severity_level = 2
         onnxruntime.preload_dlls()  # the CUDA libraries that pip installed beside torch
     try:
         session = onnxruntime.InferenceSession(

@@ -61,7 +61,7 @@ def same(record: Record | None, plan: Record) -> bool:
 def whole(folder: Path) -> dict[int, Record]:
     """The entries of the finished shards whose files still have the checksums noted."""
     found = dict(_entries(folder))
-    return {shard: entry for shard, entry in found.items() if stands(folder, entry)}
+    return {shard: entry for shard, entry in found.items() if _stands(folder, entry)}
 
 
 def _entries(folder: Path) -> Iterator[tuple[int, Record]]:
@@ -75,7 +75,7 @@ def _entries(folder: Path) -> Iterator[tuple[int, Record]]:
             yield shard, {"files": facts, "runtime": runtimes[shard]}
 
 
-def stands(folder: Path, entry: Record) -> bool:
+def _stands(folder: Path, entry: Record) -> bool:
     """Whether a shard's files are as its entry says."""
     for path, noted in entry["files"].items():
         file = folder / path
@@ -135,7 +135,7 @@ def _manifest(
     """What a store of finished shards is."""
     layout = Layout.parse(plan["layout"])
     runtimes = [entry["runtime"] for entry in entries]
-    runtime = summed(runtimes)
+    runtime = _summed(runtimes)
     logger.info("%s: sealed: samples/s %s", folder, paces(runtime))
     return {
         "format": FORMAT,
@@ -150,7 +150,7 @@ def _manifest(
     }
 
 
-def summed(runtimes: Sequence[Record]) -> dict[str, Any]:
+def _summed(runtimes: Sequence[Record]) -> dict[str, Any]:
     """One record of all shards': numbers added up, everything else as a list where it differs."""
     total: dict[str, Any] = {}
     for key in dict.fromkeys(key for runtime in runtimes for key in runtime):

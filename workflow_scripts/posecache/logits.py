@@ -62,7 +62,7 @@ def cache(
     """Run the model of a folder over a sample set and store its logits; finished shards stand.
 
     `job` (k, n) is the k-th of n jobs, from 0: it writes its own share of whole shards and leaves
-    the sealing to `store_writer.seal`. Raises ValueError naming the model, the sample set and the
+    the sealing to `ledger.seal`. Raises ValueError naming the model, the sample set and the
     row for logits that are not finite, for images that are missing or broken, and for a shard that
     another job is writing; nothing is sealed then. A model that does not give its golden crop's
     logits any more does not even start.

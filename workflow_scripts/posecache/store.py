@@ -118,9 +118,7 @@ class Store:
     """A sealed store, opened through its manifest."""
 
     def __init__(self, folder: Path, kind: str) -> None:
-        path = folder / MANIFEST
-        if not path.exists():
-            raise ValueError(f"{folder}: not sealed: there is no {MANIFEST}, expected {kind}")
+        path = manifest_path(folder)
         self.folder, self.manifest = folder, files.read_json(path)
         found = (self.manifest.get("kind"), self.manifest.get("format"))
         if found != (kind, FORMAT):
