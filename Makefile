@@ -34,15 +34,20 @@ lint: setup
 	@snakefmt --check Snakefile rules || { echo "to mend: .venv/bin/snakefmt Snakefile rules"; exit 1; }
 	mypy
 	mypy benchmarks
-	mypy workflow_scripts/*.py
+	mypy workflow_scripts/*.py docs/*.py
 	snakemake --lint
 
-# Exact versions for every Python and platform. torch itself pins the CUDA packages of its wheel;
-# naming them here would force them on those who install its CPU wheel.
+# Exact versions for every Python and platform: all in requirements.lock, those that running needs in
+# envs/posecache.yaml too, which Snakemake copies elsewhere. torch itself pins the CUDA packages of
+# its wheel; naming them here would force them on those who install its CPU wheel.
+COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --no-annotate --no-header \
+	--quiet $(foreach name,$(CUDA),--no-emit-package $(name))
+
 lock: setup
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-		--no-annotate --no-header --quiet --output-file requirements.lock \
-		$(foreach name,$(CUDA),--no-emit-package $(name))
+	$(COMPILE) --extra dev --output-file requirements.lock
+	sed '/^ *- pip:/q' envs/posecache.yaml > envs/.partial.yaml
+	$(COMPILE) --constraint requirements.lock | sed 's/^/    - /' >> envs/.partial.yaml
+	mv envs/.partial.yaml envs/posecache.yaml
 
 CUDA := cuda-bindings cuda-pathfinder cuda-toolkit triton nvidia-cublas nvidia-cuda-cccl \
 	nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft \

@@ -1,0 +1,31 @@
+"""The environment of `snakemake --sdm conda` is the locked one, and stands for itself."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+def pinned() -> list[str]:
+    """What the environment file has pip install."""
+    record = yaml.safe_load((ROOT / "envs" / "posecache.yaml").read_text())
+    found: list[str] = next(d["pip"] for d in record["dependencies"] if isinstance(d, dict))
+    return found
+
+
+def test_every_version_is_the_locked_one() -> None:
+    locked = set((ROOT / "requirements.lock").read_text().splitlines())
+    assert [line for line in pinned() if line not in locked] == []
+
+
+def test_every_package_that_running_needs_is_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[<>=; ]", line)[0] for line in project["dependencies"]}
+    assert needed <= {line.partition("==")[0] for line in pinned()}
+
+
+def test_no_other_file_is_named() -> None:
+    assert not [line for line in pinned() if line.startswith("-")]
