@@ -1,8 +1,9 @@
-# `make table1` and `make test` set everything up by themselves; `make lint` too.
+# `make table1`, `make test` and `make lint` set everything up by themselves.
 VENV := .venv
 PYTHON ?= python3
 CORES ?= 8
-# For a test: without its dependencies, whose OpenCV and ONNX Runtime would replace ours.
+# A client for a test, installed without dependencies, whose OpenCV and ONNX Runtime would replace
+# ours.
 CLIENT := rtmlib==0.0.16
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -37,9 +38,9 @@ lint: setup
 	mypy workflow_scripts/*.py docs/*.py
 	snakemake --lint
 
-# Exact versions for every Python and platform: all in requirements.lock, those that running needs in
-# envs/posecache.yaml too, which Snakemake copies elsewhere. torch itself pins the CUDA packages of
-# its wheel; naming them here would force them on those who install its CPU wheel.
+# Exact versions for every Python and platform: all are in requirements.lock; those needed to run
+# are also in envs/posecache.yaml, which Snakemake copies elsewhere. torch itself pins the CUDA
+# packages of its wheel; naming them here would force them on those who install its CPU wheel.
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --no-annotate --no-header \
 	--quiet $(foreach name,$(CUDA),--no-emit-package $(name))
 

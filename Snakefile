@@ -3,7 +3,7 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-# A configuration that is named on the command line stands for itself, not on top of the demo's.
+# A configuration that is named on the command line replaces the demo's instead of extending it.
 if not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"
@@ -22,4 +22,4 @@ include: "rules/tables.smk"
 rule all:
     default_target: True
     input:
-        final_targets(),
+        EVERYTHING,

@@ -1,4 +1,4 @@
-"""What each encoding of the logit cache costs: bytes a sample, KL, arg-max moves, reading.
+"""What each encoding of the logit cache costs: bytes per sample, KL, arg-max moves, reading.
 
 Runs a teacher once over a sample set, writes its logits in every encoding, and compares what is
 read back. Prints a Markdown table.
@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from posecache import logits
-from posecache.encodings import ENCODINGS
-from posecache.inspection import divergence
+from posecache.logits.live import divergence
+from posecache.logits.settings import ENCODINGS
 
 
 def stored_bytes(store: logits.LogitStore) -> int:
@@ -24,7 +24,7 @@ def stored_bytes(store: logits.LogitStore) -> int:
 
 
 def rows_a_second(store: logits.LogitStore, turns: int = 5) -> float:
-    """Rows read and decoded a second, chunk by chunk, the best of some turns."""
+    """Rows read and decoded per second, chunk by chunk: the best of several turns."""
     chunk, found = store.layout.chunk_rows, []
     for _ in range(turns):
         started = time.perf_counter()
@@ -45,7 +45,7 @@ def main() -> None:
         stores = {}
         for encoding in ENCODINGS:
             folder = Path(name) / encoding
-            how = logits.Settings(encoding=encoding)
+            how = logits.Caching(encoding=encoding)
             logits.cache(arguments.teacher, arguments.samples, folder, how, batch=arguments.batch)
             stores[encoding] = logits.open(folder)
         report(stores)

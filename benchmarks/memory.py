@@ -18,12 +18,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from posecache import datasets, logits, samples
-from posecache.models.card import IMAGENET_MEAN, IMAGENET_STD, Card
-from posecache.models.importing import write_model
+from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
+from posecache.models.card import Card
+from posecache.models.folder import write_model
 
 WRITE = (
     "import pathlib,sys; from posecache import logits; f=pathlib.Path(sys.argv[1]);"
-    "how=logits.Settings(flip=False, shard_rows=int(sys.argv[2]));"
+    "how=logits.Caching(flip=False, shard_rows=int(sys.argv[2]));"
     "logits.cache(f/'model', f/'samples', f/'logits', how)"
 )
 READ = (
@@ -38,7 +39,7 @@ TRAIN = (
     "f=pathlib.Path(sys.argv[1]); s=samples.open(f/'samples');"
     "t=TrainingSet(samples=s, logits={'t': logits.open(f/'logits', samples=s)});"
     "r=Stream([t], skeletons.load('coco17'), batch_size=64, seed=0, memory_mb=50);"
-    "sum(len(b['box']) for b in r.epoch(0))"
+    "sum(len(b) for b in r.epoch(0))"
 )
 
 
@@ -61,11 +62,11 @@ def teacher(folder: Path) -> None:
         name="mean", sha256=hashlib.sha256(content).hexdigest(), skeleton="coco17",
         input_size=(192, 256), mean=IMAGENET_MEAN, std=IMAGENET_STD, source="a benchmark",
     )  # fmt: skip
-    write_model(folder / "model", content, card)
+    write_model(folder / "model", card, content)
 
 
 def people(folder: Path, rows: int, each: int = 50) -> None:
-    """A sample store of `rows` persons, fifty a picture."""
+    """A sample store of `rows` persons, fifty per picture."""
     rng, images, annotations = np.random.default_rng(0), [], []
     for number in range(1, -(-rows // each) + 1):
         noise = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
@@ -80,8 +81,8 @@ def people(folder: Path, rows: int, each: int = 50) -> None:
     path = folder / "people.json"
     path.write_text(json.dumps({"images": images, "annotations": annotations}))
     source = datasets.Source(format="coco", annotations=path, image_root=folder, skeleton="coco17")
-    recipe = samples.CropRecipe(size=64)
-    samples.prepare(datasets.read(source), folder / "samples", recipe=recipe)
+    crops = samples.Crops(size=64)
+    samples.prepare(datasets.read(source), folder / "samples", crops=crops)
 
 
 def peak_mb(code: str, folder: Path, shard_rows: int) -> float:
@@ -98,7 +99,7 @@ def peak_mb(code: str, folder: Path, shard_rows: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs=2, default=[4000, 40000], metavar=("FEW", "MANY"))
-    parser.add_argument("--shard-rows", type=int, default=logits.Settings().shard_rows)
+    parser.add_argument("--shard-rows", type=int, default=logits.Caching().shard_rows)
     arguments = parser.parse_args()
     found: dict[str, list[float]] = {"writing": [], "reading": [], "training batches": []}
     for rows in arguments.rows:

@@ -1,4 +1,4 @@
-"""How long reading a large COCO keypoint file takes, and how much memory, beside `json.load`.
+"""Time and memory that reading a large COCO keypoint file takes, compared with `json.load`.
 
 Makes a file of the structure of person_keypoints_train2017.json (outlines, crowds, unlabelled
 people), reads it in two fresh processes, and prints both as a table.

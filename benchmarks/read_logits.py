@@ -1,4 +1,4 @@
-"""Reading a logit store by whole chunks, in sequence and in training order, beside others.
+"""Reading a logit store by whole chunks, in sequence and in training order, and in other ways.
 
 Writes a store of random float16 logits of a COCO teacher (17 keypoints, 192x256), reads it in one
 process in turns, and prints MB/s and ratios to numpy.load of the same values and to zarr-python's
@@ -18,20 +18,23 @@ import numpy as np
 import zarr
 
 from posecache import logits
-from posecache.encodings import ENCODINGS
-from posecache.store import Column, Layout
-from posecache.store_writer import Writer
+from posecache.contract import BETA, SPLIT_RATIO
+from posecache.logits.settings import ENCODINGS
+from posecache.logits.store import KIND
+from posecache.stores.layout import Column, Layout
+from posecache.stores.settings import Cut
+from posecache.stores.writer import Writer
 from posecache.training.stream import shuffled_chunks
 
 AXES, KEYPOINTS, BINS = ("simcc_x", "simcc_y"), 17, (384, 512)
 
 
 def layout_of(rows: int) -> Layout:
-    """As `logits.cache` lays a COCO teacher's out."""
+    """The layout that `logits.cache` gives a COCO teacher's store."""
     columns = {"matrix": Column(shape=(1, 2, 3), dtype="float64")}
     for axis, bins in zip(AXES, BINS, strict=True):
         columns |= ENCODINGS["float16"].columns(axis, (1, KEYPOINTS, bins))
-    return Layout(kind="logits", rows=rows, columns=columns)
+    return Layout(kind=KIND, num_rows=rows, columns=columns, **Cut().model_dump())
 
 
 def write(folder: Path, rows: int) -> None:
@@ -39,8 +42,8 @@ def write(folder: Path, rows: int) -> None:
     layout, rng = layout_of(rows), np.random.default_rng(0)
     identity = {"encoding": "float16", "levels": [], "samples": "none"}
     about = {
-        "model": "m", "skeleton": "coco17", "input_size": [192, 256], "split_ratio": 2.0,
-        "flip": True,
+        "model": "m", "skeleton": "coco17", "input_size": [192, 256], "split_ratio": SPLIT_RATIO,
+        "beta": BETA, "flip": True,
     }  # fmt: skip
     values: dict[str, np.ndarray] = {
         axis: rng.normal(0, 0.3, (rows, 1, KEYPOINTS, bins)).astype(np.float16)
@@ -131,7 +134,7 @@ def ways(folder: Path, rows: int) -> dict[str, tuple[Callable[[], object], int]]
 
 
 def compare(folder: Path, rows: int, turns: int) -> None:
-    """Print the best of some turns of each way to read."""
+    """Print the best of several turns of each way to read."""
     size = KEYPOINTS * sum(BINS) * 2 / 1e6
     speed = {
         way: count * size / min(seconds(run) for _ in range(turns))

@@ -7,6 +7,7 @@ Needs the demo's data and a teacher (`make table1`). Prints Markdown tables.
 import argparse
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,20 +17,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posecache import datasets, geometry, logits, samples, simcc, skeletons, views
-from posecache.crops import crop_rows
-from posecache.inference import Session
-from posecache.models.card import CARD_FILE, IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
-from posecache.models.importing import write_model
-from posecache.models.onnx_export import to_bytes
-from posecache.recipe import Recipe
-from posecache.scores.benchmarks import Benchmark, evaluate
-from posecache.store import MANIFEST
-from posecache.training import augment
+from posecache import datasets, geometry, logits, samples, simcc, skeletons
+from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
+from posecache.logits import Views, views
+from posecache.models.card import CARD_FILE, MODEL_FILE, Card
+from posecache.models.export import to_bytes
+from posecache.models.folder import write_model
+from posecache.models.networks import NETWORKS
+from posecache.models.session import Session
+from posecache.samples.pictures import crop_rows
+from posecache.scores.benchmarks import evaluate
+from posecache.scores.settings import Measure
+from posecache.skeletons import Skeleton
+from posecache.stores.manifest import MANIFEST
+from posecache.training.batch import Batch
 from posecache.training.losses import Objective, TeacherTarget
-from posecache.training.stream import Columns, Stream, TrainingSet
+from posecache.training.recipe import Distil, Recipe
+from posecache.training.stream import Stream, TrainingSet
+from posecache.training.teaching import Teacher, Teaching
 from posecache.training.trainer import Trainer
-from posecache.views import Views
 
 ANGLES = (0, 15, 30, 45, 60, 80)
 VIEWS = {"1 view": (0,), "3 views": (0, 60, -60), "5 views": (0, 35, -35, 70, -70)}
@@ -67,12 +73,12 @@ def prepare(data: Path, folder: Path) -> None:
             image_root=data / split,
             skeleton="coco17",
         )
-        crops = samples.CropRecipe(size=144, context=1.6, quality=92) if split == "train" else None
-        samples.prepare(datasets.read(source), folder / split, recipe=crops)
+        crops = samples.Crops(size=144, context=1.6, quality=92) if split == "train" else None
+        samples.prepare(datasets.read(source), folder / split, crops=crops)
 
 
 def against_rotation(place: Place) -> None:
-    """Print what turning the crop does to the live teacher and to the carried-over one."""
+    """Print what turning the crop does to the live teacher and to the cached one carried over."""
     card = Card.load(place.teacher / CARD_FILE)
     store = samples.open(place.folder / "val")
     session = Session(place.teacher / MODEL_FILE, card, batch=32)
@@ -130,7 +136,7 @@ def _truth(store: samples.SampleStore, card: Card, matrix: Tensor) -> tuple[Tens
 
 
 def _kl(truth: tuple[Tensor, ...], found: tuple[Tensor, ...], weight: Tensor) -> float:
-    """Mean KL(truth || found) of a keypoint's axis, nats, over those with weight."""
+    """Mean KL(truth || found) per keypoint and axis, in nats, over keypoints with weight."""
     axes = [
         (torch.xlogy(p, p) - p * q.clamp_min(1e-30).log()).sum(-1)
         for p, q in zip(truth[:2], found[:2], strict=True)
@@ -148,23 +154,30 @@ def _pckh(found: tuple[Tensor, ...], store: samples.SampleStore, matrix: Tensor)
     return 100 * float((distance[labelled] <= 0.5).mean())
 
 
-class LiveTrainer(Trainer):
+class LiveTeaching(Teaching):
     """The teacher runs on each augmented crop, as in online distillation."""
 
-    session: Session
+    def __init__(
+        self,
+        recipe: Recipe,
+        skeleton: Skeleton,
+        teachers: Mapping[str, Teacher],
+        session: Session,
+    ) -> None:
+        super().__init__(recipe, skeleton, teachers, "cpu")
+        self.session = session
 
-    def _target(
-        self, name: str, batch: Columns, matrix: Tensor, view: np.ndarray | None = None
+    def target(
+        self, name: str, batch: Batch, matrix: Tensor, view: np.ndarray | None = None
     ) -> TeacherTarget:
-        crop_matrix = torch.from_numpy(batch["crop_matrix"]).double()
-        crops = torch.from_numpy(batch["crops"])
-        images = augment.warp(crops, crop_matrix, matrix, self.recipe.input_size)
+        images = self.warp(batch, matrix)
         pixels = images.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
         x, y = (
             torch.softmax(10 * torch.from_numpy(a), -1) for a in self.session.run_flipped(pixels)
         )
-        weight = torch.ones(x.shape[:2])
-        return TeacherTarget(prob_x=x, prob_y=y, weight=weight, indices=self.indices[name])
+        # Teacher and student have one skeleton.
+        weight, indices = torch.ones(x.shape[:2]), torch.arange(x.shape[1])
+        return TeacherTarget(prob_x=x, prob_y=y, weight=weight, indices=indices)
 
 
 def student(place: Place, mode: str, seed: int) -> float:
@@ -182,19 +195,30 @@ def student(place: Place, mode: str, seed: int) -> float:
         [TrainingSet(samples=store, logits=stores)], skeleton,
         batch_size=recipe.batch_size, seed=seed, memory_mb=1500,
     )  # fmt: skip
-    # Without a teacher the labels alone; with one mostly the teacher.
-    objective = Objective(alpha=0.3 if stores else 1.0, beta=dict.fromkeys(stores, 1.0))
+    # Without a teacher only the labels teach; with one, mostly the teacher does.
+    distil = Distil(alpha=0.3, teachers=dict.fromkeys(stores, 1.0)) if stores else None
     folder = place.folder / f"{mode.replace(' ', '')}-{seed}"
-    kind = LiveTrainer if mode == "live" else Trainer
-    trainer = kind(
-        recipe, objective, dict.fromkeys(stores, skeleton), stream, folder,
-        device="cpu", identity=mode,
+    size = (recipe.variant, skeleton.num_keypoints, recipe.input_size)
+    trainer = Trainer(
+        recipe, Objective(distil=distil), _teaching(place, mode, recipe, skeleton, stores), stream,
+        partial(NETWORKS[recipe.network].build, *size), folder, identity=mode,
     )  # fmt: skip
-    if isinstance(trainer, LiveTrainer):
-        card = Card.load(place.teacher / CARD_FILE)
-        trainer.session = Session(place.teacher / MODEL_FILE, card, batch=recipe.batch_size)
-    folder.mkdir(exist_ok=True)
-    return _score(place, folder, to_bytes(trainer.train()), recipe)
+    return _score(place, folder, to_bytes(trainer.train(), recipe.input_size), recipe)
+
+
+def _teaching(
+    place: Place,
+    mode: str,
+    recipe: Recipe,
+    skeleton: Skeleton,
+    stores: Mapping[str, logits.LogitStore],
+) -> Teaching:
+    teachers = {name: Teacher.of(store, skeleton) for name, store in stores.items()}
+    if mode != "live":
+        return Teaching(recipe, skeleton, teachers, "cpu")
+    card = Card.load(place.teacher / CARD_FILE)
+    session = Session(place.teacher / MODEL_FILE, card, batch=recipe.batch_size)
+    return LiveTeaching(recipe, skeleton, teachers, session)
 
 
 def _cache(place: Place, mode: str, count: int) -> logits.LogitStore:
@@ -205,7 +229,7 @@ def _cache(place: Place, mode: str, count: int) -> logits.LogitStore:
         recorded = {"rotations": (), "augmented": count, "augmentation": place.augmentation}
         turned = {"rotations": VIEWS.get(f"{count} views", (0,))}
         how = Views.model_validate(recorded if kind == "replay" else turned)
-        logits.cache(place.teacher, place.folder / "train", folder, logits.Settings(views=how))
+        logits.cache(place.teacher, place.folder / "train", folder, logits.Caching(views=how))
     return logits.open(folder)
 
 
@@ -214,16 +238,16 @@ def _score(place: Place, folder: Path, content: bytes, recipe: Recipe) -> float:
         name="student", sha256=hashlib.sha256(content).hexdigest(), skeleton="coco17",
         input_size=recipe.input_size, mean=IMAGENET_MEAN, std=IMAGENET_STD, source="a study",
     )  # fmt: skip
-    write_model(folder, content, card)
+    write_model(folder, card, content)
     logits.cache(folder, place.folder / "val", folder / "val")
-    benchmark = Benchmark(name="pckh", metric="pckh")
     val = samples.open(place.folder / "val")
-    return float(evaluate(benchmark, logits.open(folder / "val"), val)["metrics"]["mean"])
+    scores = evaluate("pckh", Measure(metric="pckh"), logits.open(folder / "val"), val)
+    return float(scores["metrics"]["mean"])
 
 
 def students(place: Place, seeds: int, jobs: int) -> None:
     """Print the students' accuracies."""
-    for mode in MODES[1:]:  # the caches, one after another
+    for mode in MODES[1:]:  # fill the caches first, one after another
         kind, _, count = mode.partition(" ")
         _cache(place, kind, int(count or 1))
     runs = [(mode, seed) for seed in range(seeds) for mode in MODES]

@@ -1,15 +1,15 @@
-# logits: a model's SimCC logits over a sample set. The stage that caches a teacher is the stage
-# that evaluates a student. With `logits.jobs` over 1, each job writes its share of the shards, and
-# seal_logits gathers them.
+# logits: a model's SimCC logits over a sample set. The same stage caches teachers and evaluates
+# students. With `logits.jobs` above 1, each job writes its share of the shards, and seal_logits
+# gathers them.
 JOBS = CONFIG.logits.jobs
-SHARE = f"{RESULTS}/logits/.shares/{{model}}/{{sampleset}}/{{share}}"
+SHARE = "{root}/logits/.shares/{model}/{sampleset}/{share}"
 PART = "" if JOBS == 1 else "-{share}"
 
 
 rule cache_logits:
     input:
-        model=MODEL,
-        samples=SAMPLES,
+        model=lambda wildcards: f"{PLACES.model(wildcards.model)}/card.json",
+        samples=lambda wildcards: manifests([PLACES.samples(wildcards.sampleset)]),
     output:
         LOGITS if JOBS == 1 else temp(touch(SHARE)),
     log:
@@ -22,26 +22,22 @@ rule cache_logits:
         "../envs/posecache.yaml"
     threads: THREADS
     resources:
-        mem_mb=run_memory,
+        scripts=SCRIPTS,
+        mem_mb=lambda wildcards: memory.caching_mb(CONFIG, wildcards.model),
         runtime=480,
         gpu=GPUS,
         device=DEVICE,
-    params:
         batch=CONFIG.logits.batch,
-        flip="" if CONFIG.logits.flip else "--no-flip",
-        encoding=CONFIG.logits.encoding,
-        chunk_rows=CONFIG.logits.chunk_rows,
-        shard_rows=CONFIG.logits.shard_rows,
-        model=lambda wildcards, input: str(Path(input.model).parent),
-        samples=lambda wildcards, input: str(Path(input.samples).parent),
-        views=view_options,
-        job=job_options,
-        out=logits_folder,
+    params:
+        options=lambda wildcards: STAGES.cache_logits(
+            wildcards.model, wildcards.sampleset
+        ),
+        job=lambda wildcards: "" if JOBS == 1 else f"--job {wildcards.share} {JOBS}",
+        out="{root}/logits/{model}/{sampleset}",
     shell:
-        "stage cache_logits --model {params.model:q} --samples {params.samples:q}"
-        " --batch {params.batch} {params.flip} --encoding {params.encoding}"
-        " --chunk-rows {params.chunk_rows} --shard-rows {params.shard_rows} {params.views:q} {params.job}"
-        " --device {resources.device} --threads {threads} --out {params.out:q} > {log:q} 2>&1"
+        "python {resources.scripts:q}/cache_logits.py {params.options:q} {params.job}"
+        " --batch {resources.batch} --device {resources.device} --threads {threads}"
+        " --out {params.out:q} > {log:q} 2>&1"
 
 
 if JOBS > 1:
@@ -59,9 +55,10 @@ if JOBS > 1:
             "../envs/posecache.yaml"
         threads: 1
         resources:
+            scripts=SCRIPTS,
             mem_mb=500,
             runtime=60,
         params:
-            out=logits_folder,
+            out=lambda wildcards, output: str(Path(output[0]).parent),
         shell:
-            "stage seal_logits --out {params.out:q} > {log:q} 2>&1"
+            "python {resources.scripts:q}/seal_logits.py --out {params.out:q} > {log:q} 2>&1"

@@ -1,8 +1,8 @@
 # models: teachers that come as files. Those trained here are in students.smk.
 rule import_model:
     input:
-        weights=lambda wildcards: CONFIG.teachers[wildcards.model].weights,
-        skeletons=teacher_skeletons,
+        weights=lambda wildcards: CONFIG.imported[wildcards.model].weights,
+        skeletons=lambda wildcards: files_of(CONFIG.imported[wildcards.model].skeleton),
     output:
         MODEL,
     log:
@@ -10,16 +10,16 @@ rule import_model:
     benchmark:
         f"{BENCHMARKS}/import_model/{{model}}.tsv"
     wildcard_constraints:
-        model="|".join(name for name, t in CONFIG.teachers.items() if t.weights) or "$^",
+        model=any_of(CONFIG.imported),
     conda:
         "../envs/posecache.yaml"
     threads: 1
     resources:
+        scripts=SCRIPTS,
         mem_mb=1000,
         runtime=10,
     params:
-        options=teacher_options,
+        options=lambda wildcards: STAGES.import_model(wildcards.model),
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "stage import_model --weights {input.weights:q} --name {wildcards.model} {params.options:q}"
-        " --out {params.out:q} > {log:q} 2>&1"
+        "python {resources.scripts:q}/import_model.py {params.options:q} --out {params.out:q} > {log:q} 2>&1"

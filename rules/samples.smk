@@ -1,4 +1,4 @@
-# samples: one person instance a row.
+# samples: one row per person instance.
 rule prepare_samples:
     input:
         annotations=lambda wildcards: CONFIG.samples[wildcards.sampleset].annotations,
@@ -13,18 +13,12 @@ rule prepare_samples:
         "../envs/posecache.yaml"
     threads: THREADS
     resources:
+        scripts=SCRIPTS,
         mem_mb=1000,
         runtime=240,
     params:
-        format=lambda wildcards: CONFIG.samples[wildcards.sampleset].format,
-        images=lambda wildcards: CONFIG.samples[wildcards.sampleset].images,
-        skeleton=lambda wildcards: CONFIG.samples[wildcards.sampleset].skeleton,
-        options=sample_options,
-        chunk_rows=CONFIG.logits.chunk_rows,
-        shard_rows=CONFIG.logits.shard_rows,
+        options=lambda wildcards: STAGES.prepare_samples(wildcards.sampleset),
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "stage prepare_samples --format {params.format} --annotations {input.annotations:q}"
-        " --images {params.images:q} --skeleton {params.skeleton:q} {params.options:q}"
-        " --chunk-rows {params.chunk_rows} --shard-rows {params.shard_rows}"
-        " --threads {threads} --out {params.out:q} > {log:q} 2>&1"
+        "python {resources.scripts:q}/prepare_samples.py {params.options:q} --threads {threads}"
+        " --out {params.out:q} > {log:q} 2>&1"

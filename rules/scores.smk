@@ -1,8 +1,7 @@
 # scores: a model's metrics on a benchmark, from its logits.
 rule score:
     input:
-        logits=benchmark_logits,
-        samples=benchmark_samples,
+        benchmark_inputs,
     output:
         SCORE,
     log:
@@ -13,12 +12,10 @@ rule score:
         "../envs/posecache.yaml"
     threads: 1
     resources:
+        scripts=SCRIPTS,
         mem_mb=1000,
         runtime=60,
     params:
-        options=benchmark_options,
-        logits=lambda wildcards, input: str(Path(input.logits[0]).parent),
-        samples=lambda wildcards, input: str(Path(input.samples[0]).parent),
+        options=lambda wildcards: STAGES.score(wildcards.model, wildcards.benchmark),
     shell:
-        "stage score --benchmark {wildcards.benchmark} --logits {params.logits:q}"
-        " --samples {params.samples:q} {params.options:q} --out {output:q} > {log:q} 2>&1"
+        "python {resources.scripts:q}/score.py {params.options:q} --out {output:q} > {log:q} 2>&1"

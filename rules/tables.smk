@@ -1,26 +1,24 @@
-# tables: the paper's and its authors' report's, from scores.
+# tables: the paper's, its authors' report's and the user's own, made from scores.
 rule make_table:
     input:
-        table_scores,
+        scores=lambda wildcards: STAGES.table_scores(wildcards.table),
+        published=lambda wildcards: STAGES.published_files(wildcards.table),
     output:
-        csv=f"{RESULTS}/tables/{{table}}.csv",
-        md=f"{RESULTS}/tables/{{table}}.md",
+        csv=f"{TABLE}.csv",
+        md=f"{TABLE}.md",
     log:
-        f"{LOGS}/make_table/{{table}}.log",
+        f"{CONFIG.results}/logs/make_table/{{table}}.log",
     benchmark:
-        f"{BENCHMARKS}/make_table/{{table}}.tsv"
-    wildcard_constraints:
-        table="|".join(FILLED) or "$^",
+        f"{CONFIG.results}/benchmarks/make_table/{{table}}.tsv"
     conda:
         "../envs/posecache.yaml"
     threads: 1
     resources:
+        scripts=SCRIPTS,
         mem_mb=1000,
         runtime=10,
     params:
-        scores=f"{RESULTS}/scores",
-        models=table_models,
-        teachers=table_teachers,
+        options=lambda wildcards: STAGES.make_table(wildcards.table),
     shell:
-        "stage make_table --table {wildcards.table} --scores {params.scores:q}"
-        " --models {params.models:q} {params.teachers:q} --out {output.csv:q} > {log:q} 2>&1"
+        "python {resources.scripts:q}/make_table.py {params.options:q} --scores {input.scores:q}"
+        " --out {output.csv:q} > {log:q} 2>&1"

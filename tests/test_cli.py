@@ -1,9 +1,11 @@
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import posecache
 import tiny
 from posecache import logits
 
@@ -21,6 +23,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     model, samples = tiny.model_folder(folder / "model"), tiny.sample_folder(folder)
     logits.cache(model, samples, folder / "logits")
     return folder / "logits", model, samples
+
+
+def test_help_tells_every_command_and_version_the_version() -> None:
+    shown = run("--help")
+    assert shown.returncode == 0
+    for command in ("verify", "inspect", "check-live"):
+        assert command in shown.stdout
+        assert run(command, "--help").returncode == 0
+    version = run("--version")
+    assert (version.returncode, version.stdout) == (0, f"posecache {posecache.__version__}\n")
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert project["version"] == posecache.__version__
+
+
+def test_a_command_is_needed() -> None:
+    refused = run()
+    assert refused.returncode == 2
+    assert "the following arguments are required: COMMAND" in refused.stderr
 
 
 def test_verify_says_where_and_exits_with_1(made: tuple[Path, Path, Path]) -> None:

@@ -1,4 +1,4 @@
-"""The parts that run on a GPU, beside the CPU's results."""
+"""The parts that run on a GPU, compared with the CPU's results."""
 
 from pathlib import Path
 
@@ -8,11 +8,13 @@ import torch
 
 import tiny
 from posecache import simcc
-from posecache.inference import Session
 from posecache.models import RTMPose
-from posecache.models.onnx_export import to_bytes
+from posecache.models.export import to_bytes
+from posecache.models.session import Session
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+
+SIZE = (192, 256)
 
 
 def test_transport_on_cuda_is_that_on_the_cpu() -> None:
@@ -21,8 +23,8 @@ def test_transport_on_cuda_is_that_on_the_cpu() -> None:
     angles = torch.linspace(0, 3, 8, dtype=torch.float64)
     turn = torch.stack([angles.cos(), -angles.sin(), angles.sin(), angles.cos()], -1)
     matrix = torch.cat([turn.view(8, 2, 2), torch.full((8, 2, 1), 40.0)], -1)
-    here = simcc.transport(x, y, matrix, (192, 256))
-    there = simcc.transport(x.cuda(), y.cuda(), matrix.cuda(), (192, 256))
+    here = simcc.transport(x, y, matrix, SIZE)
+    there = simcc.transport(x.cuda(), y.cuda(), matrix.cuda(), SIZE)
     for a, b in zip(here, there, strict=True):
         assert b.is_cuda
         np.testing.assert_allclose(a, b.cpu(), atol=1e-5)
@@ -30,8 +32,8 @@ def test_transport_on_cuda_is_that_on_the_cpu() -> None:
 
 def test_a_network_on_cuda_gives_the_logits_of_the_cpu(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
-    path.write_bytes(to_bytes(RTMPose("t", 17, (192, 256)).eval()))
-    card = tiny.Card(**{**vars(tiny.card(path)), "input_size": (192, 256)})
+    path.write_bytes(to_bytes(RTMPose("t", 17, SIZE), SIZE))
+    card = tiny.Card(**{**vars(tiny.card(path)), "input_size": SIZE})
     images = np.random.default_rng(0).integers(0, 256, (5, 256, 192, 3), dtype=np.uint8)
     here, there = (Session(path, card, batch=4, device=d).run(images) for d in ("cpu", "cuda"))
     for a, b in zip(here, there, strict=True):

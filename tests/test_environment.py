@@ -1,4 +1,4 @@
-"""The environment of `snakemake --sdm conda` is the locked one, and stands for itself."""
+"""The environment of `snakemake --sdm conda` has the locked versions and needs no other file."""
 
 import re
 import tomllib

@@ -75,3 +75,12 @@ def test_resize_joins_the_outer_edges_as_interpolate_does() -> None:
         borderMode=cv2.BORDER_REPLICATE,
     )
     np.testing.assert_allclose(ours, theirs, atol=0.03)  # OpenCV's weights are 32nds
+
+
+def test_zoom_multiplies_both_coordinates() -> None:
+    matrix = geometry.zoom(2.5)
+    assert matrix.dtype == torch.float64
+    points = torch.tensor([[0.0, 0.0], [3.0, -2.0]]).double()
+    assert geometry.apply(matrix, points).tolist() == [[0.0, 0.0], [7.5, -5.0]]
+    back = geometry.compose(geometry.zoom(1 / 2.5), matrix)
+    torch.testing.assert_close(geometry.apply(back, points), points)

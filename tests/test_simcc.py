@@ -56,7 +56,7 @@ def test_unlabelled_and_far_keypoints_weigh_nothing() -> None:
     assert float(x.abs().sum()) == 0
 
 
-def _logits(seed: int, keypoints: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+def peaked_logits(seed: int, keypoints: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
     """Peaked logits, somewhat noisy, as a trained head gives them."""
     rng = np.random.default_rng(seed)
     points = rng.uniform(14, 34, (1, keypoints, 2)) + np.array([0, 8])
@@ -66,14 +66,14 @@ def _logits(seed: int, keypoints: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_transport_by_the_identity_is_the_softmax() -> None:
-    x, y = _logits(0)
+    x, y = peaked_logits(0)
     out_x, out_y, mass = simcc.transport(x, y, IDENTITY, SIZE)
     np.testing.assert_allclose(out_x, torch.softmax(10 * x, -1), atol=1e-12)
     np.testing.assert_allclose(out_y, torch.softmax(10 * y, -1), atol=1e-12)
     np.testing.assert_allclose(mass, 1, atol=1e-12)
 
 
-def _mean(prob: torch.Tensor) -> torch.Tensor:
+def mean_place(prob: torch.Tensor) -> torch.Tensor:
     return prob @ (torch.arange(prob.shape[-1], dtype=torch.float64) / 2)
 
 
@@ -82,7 +82,7 @@ def _mean(prob: torch.Tensor) -> torch.Tensor:
     seed=st.integers(0, 99), angle=st.floats(-180, 180), zoom=st.floats(0.5, 1.5), out=st.booleans()
 )
 def test_transport_keeps_mass_and_mean(seed: int, angle: float, zoom: float, out: bool) -> None:
-    x, y = _logits(seed)
+    x, y = peaked_logits(seed)
     size = (160, 160) if out else SIZE
     sides = torch.tensor([[SIZE[0] / zoom, SIZE[0] / zoom]]).double()
     matrix = geometry.crop_matrix(torch.tensor([[24.0, 32.0]]).double(), sides, angle, SIZE)
@@ -92,14 +92,14 @@ def test_transport_keeps_mass_and_mean(seed: int, angle: float, zoom: float, out
     if not out:
         return
     np.testing.assert_allclose(mass, 1, atol=1e-6)
-    before = torch.stack([_mean(torch.softmax(10 * p[0], -1)) for p in (x, y)], -1)
-    after = torch.stack([_mean(p[0]) for p in (out_x, out_y)], -1)
+    before = torch.stack([mean_place(torch.softmax(10 * p[0], -1)) for p in (x, y)], -1)
+    after = torch.stack([mean_place(p[0]) for p in (out_x, out_y)], -1)
     np.testing.assert_allclose(after, geometry.apply(matrix[0], before), atol=0.05)
 
 
 @pytest.mark.parametrize("angle", [15.0, 45.0, 80.0, -130.0])
 def test_transport_under_rotation_matches_monte_carlo(angle: float) -> None:
-    x, y = _logits(5, keypoints=1)
+    x, y = peaked_logits(5, keypoints=1)
     sides = torch.tensor([[SIZE[0] / 1.1, SIZE[1] / 1.1]]).double()
     matrix = geometry.crop_matrix(torch.tensor([[25.3, 31.2]]).double(), sides, angle, SIZE)
     out_x, out_y, _ = simcc.transport(x, y, matrix, SIZE)
@@ -118,7 +118,7 @@ def test_transport_under_rotation_matches_monte_carlo(angle: float) -> None:
 
 @pytest.mark.parametrize(("zoom", "shift"), [(1.0, 3.3), (0.7, -5.1), (1.9, -11.7)])
 def test_transport_by_scale_and_shift_is_exact_resampling(zoom: float, shift: float) -> None:
-    x, y = (logits.requires_grad_() for logits in _logits(4, keypoints=1))
+    x, y = (logits.requires_grad_() for logits in peaked_logits(4, keypoints=1))
     matrix = torch.tensor([[[zoom, 0.0, shift], [0.0, zoom, 0.0]]], dtype=torch.float64)
     out_x, _, _ = simcc.transport(x, y, matrix, SIZE)
     assert not out_x.requires_grad
@@ -132,7 +132,7 @@ def test_transport_by_scale_and_shift_is_exact_resampling(zoom: float, shift: fl
 
 
 def test_transport_by_halving_adds_neighbouring_bins() -> None:
-    x, y = _logits(2)
+    x, y = peaked_logits(2)
     half = torch.tensor([[[0.5, 0.0, -0.125], [0.0, 0.5, -0.125]]], dtype=torch.float64)
     out_x, _, _ = simcc.transport(x, y, half, (24, 32))
     pairs = torch.softmax(10 * x, -1).unflatten(-1, (-1, 2)).sum(-1)
@@ -140,7 +140,7 @@ def test_transport_by_halving_adds_neighbouring_bins() -> None:
 
 
 def test_transport_by_a_mirror_twice_is_the_identity() -> None:
-    x, y = _logits(3)
+    x, y = peaked_logits(3)
     mirror = geometry.mirror(SIZE[0])[None]
     once_x, once_y, _ = simcc.transport(x, y, mirror, SIZE, flip_pairs=[(0, 2)])
     np.testing.assert_allclose(

@@ -13,13 +13,17 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from posecache import datasets, files, samples, skeletons
+from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
 from posecache.datasets import Source
 from posecache.models import RTMPose
-from posecache.models.card import IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
-from posecache.models.importing import write_model
+from posecache.models.card import MODEL_FILE, Card
+from posecache.models.folder import write_model
+from posecache.stores.settings import Cut
 
 SIZE = (16, 32)  # input (width, height) px
 BINS = (32, 64)
+SMALL_CUT = Cut(chunk_rows=2, shard_rows=4)
+CROPS = samples.Crops(size=32, context=1.5, quality=95)
 
 
 def onnx_model(
@@ -61,7 +65,7 @@ def model_folder(folder: Path, skeleton: str = "coco17", **options: Any) -> Path
     """A model as the stages make it: the ONNX file, its golden crop and its card."""
     keypoints = skeletons.load(skeleton).num_keypoints
     path = onnx_model(folder / MODEL_FILE, keypoints, **options)
-    write_model(folder, path.read_bytes(), card(path, skeleton))
+    write_model(folder, card(path, skeleton), path.read_bytes())
     return folder
 
 
@@ -78,7 +82,7 @@ def card(path: Path, skeleton: str = "coco17") -> Card:
 
 
 def made_weight(name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """A weight that follows from its name alone, as in the reference numbers' networks."""
+    """A weight that depends only on its name, as in the reference numbers' networks."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     if name.endswith("num_batches_tracked"):
         return torch.zeros(shape, dtype=torch.int64)
@@ -94,7 +98,7 @@ def made_weight(name: str, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def made_model(variant: str, keypoints: int, input_size: tuple[int, int]) -> RTMPose:
-    """A network of full size with made weights, in evaluation mode."""
+    """A network of full size with `made_weight` weights, in evaluation mode."""
     model = RTMPose(variant, keypoints, input_size).eval()
     state = {k: made_weight(k, tuple(v.shape)) for k, v in model.state_dict().items()}
     model.load_state_dict(state)
@@ -130,7 +134,7 @@ def coco_record(images: int = 5, people: int = 2) -> dict[str, Any]:
 
 
 def write_coco(folder: Path, record: dict[str, Any] | None = None) -> Path:
-    """Pictures and the annotation file of `record`; its path."""
+    """Write pictures and the annotation file of `record`; returns its path."""
     record = record or coco_record()
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(2)
@@ -156,10 +160,10 @@ def annotations(
     )
 
 
-def sample_folder(folder: Path, *, crops: bool = False, **options: Any) -> Path:
+def sample_folder(folder: Path, *, crops: bool = False, threads: int = 1) -> Path:
     """A sealed sample store of ten persons in five pictures."""
-    path = write_coco(folder / "data")
-    recipe = samples.CropRecipe(size=32, context=1.5, quality=95) if crops else None
-    options = {"chunk_rows": 2, "shard_rows": 4} | options
-    samples.prepare(annotations(path), folder / "samples", recipe=recipe, **options)
+    path, kept = write_coco(folder / "data"), CROPS if crops else None
+    samples.prepare(
+        annotations(path), folder / "samples", crops=kept, cut=SMALL_CUT, threads=threads
+    )
     return folder / "samples"

@@ -1,32 +1,24 @@
 """Render one split of the demo data in a real file format: pictures, then the annotation file.
 
-prepare_samples.py reads it as it reads downloaded data.
+prepare_samples.py reads it in the same way as downloaded data.
 """
 
 import argparse
 from pathlib import Path
 
-from posecache.datasets.synthetic_files import ANNOTATIONS, write
+from posecache.config.options import add_options, from_options
+from posecache.datasets.demo.files import write
+from posecache.datasets.demo.settings import DemoSet
 from posecache.stage import run_stage
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dataset", choices=sorted(ANNOTATIONS), required=True)
-    parser.add_argument("--split", required=True, help="name of the folder of pictures")
-    parser.add_argument("--images", type=int, required=True, help="number of pictures")
-    parser.add_argument("--seed", type=int, required=True)
+    add_options(parser, DemoSet)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    write(
-        arguments.out,
-        dataset=arguments.dataset,
-        split=arguments.split,
-        images=arguments.images,
-        seed=arguments.seed,
-        threads=arguments.threads,
-    )
+    write(arguments.out, from_options(arguments, DemoSet), arguments.threads)
 
 
 if __name__ == "__main__":

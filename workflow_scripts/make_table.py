@@ -6,34 +6,41 @@ Reads results/scores/MODEL/BENCHMARK.json.
 import argparse
 from pathlib import Path
 
-from posecache import files, tables
+from posecache import files
+from posecache.config.options import yaml_of
 from posecache.stage import run_stage
-from posecache.table_specs import TABLES
+from posecache.tables import making
+from posecache.tables.settings import OwnTable
+from posecache.tables.specs import TABLES, cast
+from posecache.tables.table import Table
 
 
 def part(text: str) -> tuple[str, str]:
-    """`PART=MODEL` of the command line."""
+    """Parse `PART=MODEL` from the command line."""
     name, _, model = text.partition("=")
     return name, model
 
 
 def benchmarks(text: str) -> tuple[str, list[str]]:
-    """`TEACHER:BENCHMARK,BENCHMARK` of the command line."""
+    """Parse `TEACHER:BENCHMARK,BENCHMARK` from the command line."""
     teacher, _, rest = text.partition(":")
     return teacher, rest.split(",")
 
 
-def main() -> None:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", choices=sorted(TABLES), required=True)
-    parser.add_argument("--scores", type=Path, required=True, help="folder of the scores")
+    parser.add_argument("--table", required=True, help=f"one of {', '.join(TABLES)}, or your own")
+    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="score files")
+    parser.add_argument(
+        "--own", type=yaml_of(OwnTable), metavar="YAML", help="what a table of your own holds"
+    )
     parser.add_argument(
         "--models",
         type=part,
         nargs="+",
-        required=True,
+        default=[],
         metavar="PART=MODEL",
-        help="which model plays which part, as tiny.unified=unified-t or I.coco=teacher-coco",
+        help="which model plays which part of a published table, as tiny.unified=unified-t",
     )
     parser.add_argument(
         "--teachers",
@@ -44,13 +51,31 @@ def main() -> None:
         help="teachers that are listed below the table",
     )
     parser.add_argument("--out", type=Path, required=True, help="the CSV; .md lies beside it")
-    arguments = parser.parse_args()
-    table = tables.make(arguments.table, arguments.scores, dict(arguments.models))
-    text = tables.as_markdown(arguments.table, table)
+    return parser.parse_args()
+
+
+def described(arguments: argparse.Namespace) -> Table:
+    """The table that the command line describes."""
+    if arguments.own is not None:
+        own: Table = arguments.own.table()
+        return own
+    if arguments.table not in TABLES:
+        raise ValueError(f"unknown table {arguments.table!r}, expected one of {', '.join(TABLES)}")
+    table = cast(arguments.table, dict(arguments.models))
+    if table is None:
+        raise ValueError(f"{arguments.table}: --models leave parts without a model")
+    return table
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    table, scores = described(arguments), making.read_scores(arguments.scores)
+    frame = making.make(arguments.table, table, scores)
+    text = making.as_markdown(table, frame)
     if arguments.teachers:
-        text += "\n" + tables.teachers_markdown(arguments.scores, dict(arguments.teachers))
-    files.write_whole(arguments.out.with_suffix(".md"), text)
-    files.write_whole(arguments.out, table.to_csv(index=False, float_format="%.2f"))
+        text += "\n" + making.teachers_markdown(scores, dict(arguments.teachers))
+    files.write_atomically(arguments.out.with_suffix(".md"), text)
+    files.write_atomically(arguments.out, frame.to_csv(index=False, float_format="%.2f"))
 
 
 if __name__ == "__main__":

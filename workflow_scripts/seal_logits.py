@@ -1,19 +1,19 @@
 """Gather what several jobs of cache_logits.py have written: verify every shard, write the manifest.
 
-Reads and writes results/logits/MODEL/SAMPLESET/; train_student.py and score.py read it then.
+Reads and writes results/logits/MODEL/SAMPLESET/; train_student.py and score.py then read it.
 """
 
 import argparse
 from pathlib import Path
 
-from posecache import ledger
 from posecache.stage import run_stage
+from posecache.stores.seal import seal
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the logit store")
-    ledger.seal(parser.parse_args().out)
+    seal(parser.parse_args().out)
 
 
 if __name__ == "__main__":

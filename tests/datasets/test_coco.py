@@ -35,7 +35,7 @@ def test_boxes_are_clipped_to_the_image(tmp_path: Path) -> None:
     def change(record: dict[str, Any]) -> None:
         record["annotations"][0]["bbox"] = [-4, 40, 20, 16]
 
-    assert read(tmp_path, change).box[0].tolist() == [0, 40, 16, 7]  # MMPose's last px is 47
+    assert read(tmp_path, change).box[0].tolist() == [0, 40, 16, 7]  # MMPose clips to px 47
 
 
 def test_who_is_left_out_is_counted(tmp_path: Path) -> None:

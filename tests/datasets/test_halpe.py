@@ -12,7 +12,7 @@ HALPE = skeletons.load("halpe26").keypoints
 
 
 def write(folder: Path) -> Path:
-    """Halpe's form: 136 keypoints, `num_keypoints` wrong, one person twice."""
+    """A file in Halpe's form: 136 keypoints, a wrong `num_keypoints`, one person twice."""
     record = tiny.coco_record()
     for annotation in record["annotations"]:
         annotation["keypoints"] += [7.0, 8.0, 1.0] * 119

@@ -7,9 +7,13 @@ import pytest
 import scipy.io
 
 import tiny
-from posecache import datasets
-from posecache.datasets.synthetic import pictures
-from posecache.datasets.synthetic_files import write
+from posecache import datasets, skeletons
+from posecache.datasets.demo.figure import NAMES
+from posecache.datasets.demo.files import write
+from posecache.datasets.demo.pictures import Label, pictures
+from posecache.datasets.demo.settings import DemoSet
+
+JOINTS = [NAMES.index(name) for name in skeletons.load("mpii16").keypoints]
 
 
 def person(image: str, **changes: Any) -> dict[str, Any]:
@@ -35,6 +39,18 @@ def head_file(path: Path, records: list[dict[str, Any]], **changes: Any) -> Path
     return path
 
 
+def as_common(image: str, label: Label) -> dict[str, Any]:
+    seen = label.visibility[JOINTS] > 0
+    joints = np.where(seen[:, None], label.keypoints[JOINTS] + 1, -1)
+    return person(
+        image,
+        center=[c + 1 for c in label.center],
+        scale=label.height / 200,
+        joints=joints.tolist(),
+        joints_vis=seen.astype(int).tolist(),
+    )
+
+
 def test_places_boxes_and_head_sizes_are_mmposes(tmp_path: Path) -> None:
     records = [person("b.jpg"), person("a.jpg"), person("b.jpg", center=[31.0, 41.0])]
     found = read(tmp_path, records, head_file(tmp_path / "h.mat", records))
@@ -50,13 +66,13 @@ def test_places_boxes_and_head_sizes_are_mmposes(tmp_path: Path) -> None:
 
 def test_agrees_with_the_official_release(tmp_path: Path) -> None:
     """The same rendered people, written as the release and as the common JSON."""
-    path = write(tmp_path, dataset="mpii", split="val", images=6, seed=4)
+    path = write(tmp_path, DemoSet(dataset="mpii", split="val", images=6, seed=4))
     release = tiny.annotations(path, skeleton="mpii16", format="mpii")
     records, corners = [], []
     for number, picture in enumerate(pictures("mpii", 6, 4), start=1):
         for label in picture.labels:
             if label.area:
-                records.append(_as_common(f"{number:012d}.jpg", label))
+                records.append(as_common(f"{number:012d}.jpg", label))
                 x, y, width, height = label.head_box
                 corners.append([[x + 1, y + 1], [x + width + 1, y + height + 1]])
     heads = head_file(
@@ -66,21 +82,6 @@ def test_agrees_with_the_official_release(tmp_path: Path) -> None:
     for name in ("box", "keypoints", "head_size", "area"):
         np.testing.assert_allclose(getattr(common, name), getattr(release, name), atol=2e-4)
     assert np.array_equal(common.visibility > 0, release.visibility > 0)
-
-
-def _as_common(image: str, label: Any) -> dict[str, Any]:
-    from posecache.datasets.synthetic_files import _indices
-
-    indices = _indices("mpii16")
-    seen = label.visibility[indices] > 0
-    joints = np.where(seen[:, None], label.keypoints[indices] + 1, -1)
-    return person(
-        image,
-        center=[c + 1 for c in label.center],
-        scale=label.height / 200,
-        joints=joints.tolist(),
-        joints_vis=seen.astype(int).tolist(),
-    )
 
 
 def test_who_is_left_out_is_counted(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from posecache import files
+from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
 from posecache.models import Card
-from posecache.models.card import IMAGENET_MEAN, IMAGENET_STD
 
 CARD = Card(
     name="coco-m",

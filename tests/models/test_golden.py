@@ -6,9 +6,9 @@ import pytest
 
 import tiny
 from posecache import logits
-from posecache.inference import Session
 from posecache.models import golden
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
+from posecache.models.session import Session
 
 
 def session(folder: Path, **changes: object) -> Session:

@@ -1,7 +1,8 @@
-"""Importing ONNX files, with tiny real ones: logits from the channels' means."""
+"""Importing ONNX files: tiny real ones, whose logits come from the channels' means."""
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import posecache
 from posecache.files import sha256
 from posecache.models import Card
 from posecache.models.importing import check_graph, import_model
+from posecache.models.settings import Import
 
 WIDTH, HEIGHT, K = 8, 4, 17
 Axes = tuple[int | str, ...]
@@ -27,7 +30,7 @@ def write_onnx(
     rows: int = -1,
     input_type: int = TensorProto.FLOAT,
 ) -> Path:
-    """mean over pixels (B, 3) -> logits (B, K, 2W) and (B, K, 2H); `rows` is the batch it wants."""
+    """mean over pixels (B, 3) -> logits (B, K, 2W) and (B, K, 2H); `rows` fixes the batch."""
     nodes = [
         helper.make_node("Cast", ["input"], ["image"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["image"], ["mean"], axes=[2, 3], keepdims=0),
@@ -50,6 +53,10 @@ def write_onnx(
 
 def check(path: Path) -> None:
     check_graph(path, num_keypoints=K, input_size=(WIDTH, HEIGHT), split_ratio=2.0)
+
+
+def how(**changes: Any) -> Import:
+    return Import(skeleton="coco17", input_size=(WIDTH, HEIGHT), **changes)
 
 
 def test_an_undeclared_keypoint_axis_is_accepted(tmp_path: Path) -> None:
@@ -122,29 +129,29 @@ def test_an_imported_model_is_a_copy_with_a_card(tmp_path: Path) -> None:
         source,
         tmp_path / "model",
         name="teacher",
-        skeleton="coco17",
-        input_size=(WIDTH, HEIGHT),
-        color_order="bgr",
-        expected_sha256=sha256(source)[:8].upper(),
+        settings=how(color_order="bgr", sha256=sha256(source)[:8].upper(), license="CC0"),
     )
     assert (tmp_path / "model" / "model.onnx").read_bytes() == source.read_bytes()
-    assert Card.load(tmp_path / "model" / "card.json") == card
+    kept = Card.load(tmp_path / "model" / "card.json")
+    assert kept == replace(card, posecache=posecache.__version__)
     assert card.sha256 == sha256(source)
+    assert card.license == "CC0"
     assert card.source == f"imported from teacher.onnx (sha256 {sha256(source)})"
     assert card.mean == (103.53, 116.28, 123.675)
+
+
+def test_an_onnx_file_brings_no_weights(tmp_path: Path) -> None:
+    source = write_onnx(tmp_path / "teacher.onnx")
+    import_model(source, tmp_path / "model", name="teacher", settings=how())
+    files = sorted(path.name for path in (tmp_path / "model").iterdir())
+    assert files == ["card.json", "golden.npz", "model.onnx"]
+    assert Card.load(tmp_path / "model" / "card.json").weights_sha256 is None
 
 
 def test_another_sha256_leaves_the_folder_alone(tmp_path: Path) -> None:
     source = write_onnx(tmp_path / "teacher.onnx")
     with pytest.raises(ValueError, match=r"teacher.onnx: sha256 is [0-9a-f]{64}, expected 0000"):
-        import_model(
-            source,
-            tmp_path / "model",
-            name="teacher",
-            skeleton="coco17",
-            input_size=(WIDTH, HEIGHT),
-            expected_sha256="0" * 64,
-        )
+        import_model(source, tmp_path / "model", name="teacher", settings=how(sha256="0" * 64))
     assert not (tmp_path / "model").exists()
 
 
@@ -152,7 +159,7 @@ def test_the_script_ends_a_wrong_file_with_one_line(tmp_path: Path) -> None:
     script = Path(__file__).parents[2] / "workflow_scripts" / "import_model.py"
     source = write_onnx(tmp_path / "teacher.onnx", num_keypoints=16)
     options = ["--weights", str(source), "--name", "teacher", "--skeleton", "coco17"]
-    options += ["--input-size", str(WIDTH), str(HEIGHT), "--out", str(tmp_path / "model")]
+    options += ["--input-size", f"[{WIDTH}, {HEIGHT}]", "--out", str(tmp_path / "model")]
     run = subprocess.run(
         [sys.executable, script, *options], capture_output=True, text=True, check=False
     )

@@ -1,7 +1,7 @@
 """An exported student in a client that others wrote: rtmlib.
 
-Its conventions: it feeds the picture as it comes, so a model trained on RGB wants RGB and not what
-OpenCV reads; a keypoint's score is the mean of the two maxima, MMPose's and ours the smaller one.
+Its conventions: it feeds the picture as given, so a model trained on RGB needs RGB and not OpenCV's
+BGR; a keypoint's score is the mean of the two maxima, where MMPose and we take the smaller one.
 """
 
 import json
@@ -13,11 +13,13 @@ import pytest
 import rtmlib
 
 import tiny
-from posecache import crops, geometry, simcc
-from posecache.datasets.synthetic import pictures
-from posecache.inference import Session
-from posecache.models.card import IMAGENET_MEAN, IMAGENET_STD, MODEL_FILE, Card
-from posecache.models.onnx_export import OPSET, export
+from posecache import geometry, simcc
+from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
+from posecache.datasets.demo.pictures import pictures
+from posecache.models.card import MODEL_FILE, Card
+from posecache.models.export import OPSET, export
+from posecache.models.session import Session
+from posecache.samples.pictures import decode, read_image, warp
 
 SIZE = (192, 256)
 People = list[tuple[np.ndarray, np.ndarray]]  # picture (H, W, 3) RGB, boxes (N, 4) xywh
@@ -25,15 +27,15 @@ People = list[tuple[np.ndarray, np.ndarray]]  # picture (H, W, 3) RGB, boxes (N,
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A full-size RTMPose-t of the union's 21 keypoints, with made weights."""
+    """A full-size RTMPose-t of the union's 21 keypoints, with made-up weights."""
     path = tmp_path_factory.mktemp("student") / MODEL_FILE
-    export(tiny.made_model("t", 21, SIZE), path)
+    export(tiny.made_model("t", 21, SIZE), SIZE, path)
     return path
 
 
 def rendered() -> People:
     return [
-        (crops.decode(picture.jpeg), np.array([p.box for p in picture.labels if p.area]))
+        (decode(picture.jpeg), np.array([p.box for p in picture.labels if p.area]))
         for picture in pictures("coco", 6, 1)
     ]
 
@@ -43,7 +45,7 @@ def real(shared: Path) -> People:
     record = json.loads((folder / "test_coco.json").read_text())
     return [
         (
-            crops.read_image(folder / image["file_name"]),
+            read_image(folder / image["file_name"]),
             np.array([a["bbox"] for a in record["annotations"] if a["image_id"] == image["id"]]),
         )
         for image in record["images"]
@@ -57,7 +59,7 @@ def ours(model: Path, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray,
         mean=IMAGENET_MEAN, std=IMAGENET_STD, source="a test",
     )  # fmt: skip
     matrices = geometry.box_matrices(boxes, SIZE)
-    cut = np.stack([crops.warp(image, matrix, SIZE) for matrix in matrices.numpy()])
+    cut = np.stack([warp(image, matrix, SIZE) for matrix in matrices.numpy()])
     x, y = Session(model, card, batch=4).run(cut)
     places, _ = simcc.decode(x, y)
     keypoints = geometry.apply(geometry.invert(matrices), places.double()).numpy()
@@ -72,7 +74,7 @@ def compare(model: Path, people: People) -> None:
         theirs, scores = client(image, corners.tolist())
         keypoints, means = ours(model, image, boxes)
         assert np.abs(keypoints - theirs).max() < 0.5  # image px
-        np.testing.assert_allclose(means, scores, atol=0.05)  # of logits up to 4: crops' rounding
+        np.testing.assert_allclose(means, scores, atol=0.05)  # of up to 4, as crops are rounded
 
 
 def test_keypoints_on_rendered_pictures(exported: Path) -> None:

@@ -4,13 +4,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import posecache
 import tiny
 from posecache import geometry, logits, samples, simcc, skeletons
+from posecache.contract import BETA
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
-from posecache.samples import SampleStore
-from posecache.scores.benchmarks import Benchmark, evaluate, restrict
-from posecache.store import Column, Layout
-from posecache.store_writer import Writer
+from posecache.samples.store import SampleStore
+from posecache.scores.benchmarks import evaluate, restrict
+from posecache.scores.settings import Measure
+from posecache.stores.layout import Column, Layout
+from posecache.stores.settings import Cut
+from posecache.stores.writer import Writer
 
 SIZE = (96, 128)
 UNION, HALPE = "coco17+mpii16", "halpe26+mpii16"
@@ -32,12 +36,13 @@ def perfect(folder: Path, store: SampleStore, skeleton: str, shift: float = 0.0)
     }
     plan = Layout(
         kind="logits",
-        rows=store.n,
+        num_rows=store.n,
         columns={k: Column(shape=v.shape[1:], dtype=str(v.dtype)) for k, v in columns.items()},
+        **Cut().model_dump(),
     )
     identity = {"samples": store.fingerprint, "encoding": "float32", "levels": []}
     about = {"model": "m", "skeleton": skeleton, "input_size": SIZE, "split_ratio": 8.0}
-    writer = Writer(folder, plan, identity, about | {"flip": True})
+    writer = Writer(folder, plan, identity, about | {"beta": BETA, "flip": True})
     writer.write(0, columns, {})
     writer.seal()
     return folder
@@ -50,30 +55,31 @@ def store(tmp_path: Path) -> SampleStore:
 
 def test_a_perfect_model_scores_100(store: SampleStore, tmp_path: Path) -> None:
     opened = logits.open(perfect(tmp_path / "l", store, "coco17"), samples=store)
-    oks = evaluate(Benchmark(name="coco", metric="oks"), opened, store)
+    oks = evaluate("coco", Measure(metric="oks"), opened, store)
     assert oks["metrics"]["AP"] == pytest.approx(100)
     assert oks["protocol"]["n"] == 10
-    pckh = evaluate(Benchmark(name="p", metric="pckh"), opened, store)
+    assert (oks["benchmark"], oks["num_keypoints"]) == ("coco", 17)
+    pckh = evaluate("p", Measure(metric="pckh"), opened, store)
     assert pckh["metrics"]["mean"] == pytest.approx(100)
-    # Head boxes of 6 x 8 px: heads of 6 px, of which a shift of 3.5 px is more than half.
+    # Head boxes of 6 x 8 px give head sizes of 6 px, and 3.5 px is more than half of that.
     moved = logits.open(perfect(tmp_path / "s", store, "coco17", shift=3.5), samples=store)
-    assert evaluate(Benchmark(name="p", metric="pckh"), moved, store)["metrics"]["mean"] == 0
+    assert evaluate("p", Measure(metric="pckh"), moved, store)["metrics"]["mean"] == 0
 
 
 def test_keypoints_that_the_model_lacks_are_misses_unless_left_out(
     store: SampleStore, tmp_path: Path
 ) -> None:
     opened = logits.open(perfect(tmp_path / "l", store, "mpii16"), samples=store)
-    whole = evaluate(Benchmark(name="p", metric="pckh"), opened, store)
+    whole = evaluate("p", Measure(metric="pckh"), opened, store)
     assert whole["metrics"]["mean"] == pytest.approx(100 * 12 / 17)
-    shared = Benchmark(name="p12", metric="pckh", shared_with="mpii16")
-    part = evaluate(shared, opened, store)
+    shared = Measure(metric="pckh", shared_with="mpii16")
+    part = evaluate("p12", shared, opened, store)
     assert part["metrics"]["mean"] == pytest.approx(100)
     assert "head" not in part["metrics"]
     assert len(part["protocol"]["keypoints"]) == 12
-    all17 = evaluate(Benchmark(name="c", metric="oks"), opened, store)["metrics"]["AP"]
-    twelve = Benchmark(name="c12", metric="oks", shared_with="mpii16")
-    assert all17 < evaluate(twelve, opened, store)["metrics"]["AP"] == pytest.approx(100)
+    all17 = evaluate("coco", Measure(metric="oks"), opened, store)["metrics"]["AP"]
+    twelve = Measure(metric="oks", shared_with="mpii16")
+    assert all17 < evaluate("c12", twelve, opened, store)["metrics"]["AP"] == pytest.approx(100)
 
 
 def test_images_that_are_left_out_are_no_misses(tmp_path: Path) -> None:
@@ -82,11 +88,11 @@ def test_images_that_are_left_out_are_no_misses(tmp_path: Path) -> None:
     samples.prepare(kept, tmp_path / "samples")
     store = samples.open(tmp_path / "samples")
     opened = logits.open(perfect(tmp_path / "l", store, "coco17"), samples=store)
-    oks = evaluate(Benchmark(name="coco", metric="oks"), opened, store)
+    oks = evaluate("coco", Measure(metric="oks"), opened, store)
     assert oks["metrics"]["AP"] == pytest.approx(100)
     path.write_text(path.read_text() + " ")
     with pytest.raises(ValueError, match=r"annotations.json: is not the file any more"):
-        evaluate(Benchmark(name="coco", metric="oks"), opened, store)
+        evaluate("coco", Measure(metric="oks"), opened, store)
 
 
 def test_halpe_is_scored_on_the_21_with_its_own_sigmas_and_the_thoraxs(tmp_path: Path) -> None:
@@ -99,13 +105,12 @@ def test_halpe_is_scored_on_the_21_with_its_own_sigmas_and_the_thoraxs(tmp_path:
     samples.prepare(tiny.annotations(path, None, HALPE, "halpe"), tmp_path / "samples")
     store = samples.open(tmp_path / "samples")
     opened = logits.open(perfect(tmp_path / "l", store, UNION), samples=store)
-    benchmark = Benchmark(name="halpe-union21", metric="oks", shared_with=UNION)
-    score = evaluate(benchmark, opened, store)
+    score = evaluate("halpe", Measure(metric="oks", shared_with=UNION), opened, store)
     assert score["metrics"]["AP"] == pytest.approx(100)
     protocol = score["protocol"]
     assert sorted(protocol["keypoints"]) == sorted(skeletons.load(UNION).keypoints)
     sigmas = dict(zip(protocol["keypoints"], protocol["sigmas"], strict=True))
-    assert (sigmas["pelvis"], sigmas["thorax"]) == (0.066, 0.026)  # Halpe's, MPII's
+    assert (sigmas["pelvis"], sigmas["thorax"]) == (0.066, 0.026)  # Halpe's and MPII's
 
 
 def test_restrict_keeps_the_named_keypoints_and_counts_them_again() -> None:
@@ -128,13 +133,14 @@ def test_pckh_without_head_sizes_names_the_person(tmp_path: Path) -> None:
     store = samples.open(tmp_path / "samples")
     opened = logits.open(perfect(tmp_path / "l", store, "coco17"), samples=store)
     with pytest.raises(ValueError, match="row 2, person 102: PCKh needs a head box"):
-        evaluate(Benchmark(name="p", metric="pckh"), opened, store)
+        evaluate("p", Measure(metric="pckh"), opened, store)
 
 
 def test_a_cached_model_is_scored_by_its_logits(store: SampleStore, tmp_path: Path) -> None:
     model = tiny.model_folder(tmp_path / "model")
     logits.cache(model, store.folder, tmp_path / "logits")
-    found = evaluate(Benchmark(name="p", metric="pckh"), logits.open(tmp_path / "logits"), store)
+    found = evaluate("p", Measure(metric="pckh"), logits.open(tmp_path / "logits"), store)
     assert found["model"] == Card.load(model / CARD_FILE).name
+    assert (found["benchmark"], found["posecache"]) == ("p", posecache.__version__)
     assert (model / MODEL_FILE).exists()
     assert 0 <= found["metrics"]["mean"] <= 100

@@ -45,7 +45,7 @@ def test_equals_xtcocotools_without_boxes(shared: Path, protocol: str) -> None:
     precision = dict(zip(NAMES, XTCOCOTOOLS[protocol], strict=False))
     assert {key: found[key] for key in precision} == pytest.approx(precision, abs=1e-6)
     boxed = coco_ap(path, people_of(shared), "coco17", *PROTOCOLS[protocol])
-    for key in ("AP", "AP50", "AP75", "AR"):  # true boxes change medium and large alone
+    for key in ("AP", "AP50", "AP75", "AR"):  # true boxes change only medium and large
         assert boxed[key] == pytest.approx(found[key])
     assert boxed["APL"] != pytest.approx(found["APL"])
 
@@ -82,7 +82,7 @@ def test_perfect_is_100_and_nothing_is_0() -> None:
 
 
 def test_oks_at_a_known_distance_decides_the_threshold() -> None:
-    # One keypoint moved so far that it counts nothing: OKS = 16 / 17 = 0.941.
+    # One keypoint is moved so far that it counts for nothing: OKS = 16 / 17 = 0.941.
     moved = SOMEBODY.copy()
     moved[0] += 1000
     found = coco_ap(truth(SOMEBODY), [prediction(moved)], "coco17")
@@ -109,7 +109,7 @@ def test_crowded_images_are_told_apart_by_their_index() -> None:
     assert found["AP_easy"] == pytest.approx(100)
     assert found["AP_medium"] == 0
     assert found["AP_hard"] == -1  # no such image
-    assert found["AP"] == pytest.approx(100 * 51 / 101)  # recall 0 ... 0.5 of 101 places
+    assert found["AP"] == pytest.approx(100 * 51 / 101)  # precision 1 up to recall 0.5
 
 
 def test_arguments_stay_as_they_were() -> None:

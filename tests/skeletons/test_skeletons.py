@@ -87,3 +87,15 @@ def test_a_skeleton_of_your_own_joins_the_union(tmp_path: Path) -> None:
 def test_the_lower_body_is_mmposes() -> None:
     union = skeletons.load("coco17+mpii16")
     assert union.lower == (11, 12, 13, 14, 15, 16, 17)
+
+
+def test_a_part_keeps_the_pairs_sigmas_and_links_of_its_keypoints() -> None:
+    coco = skeletons.load("coco17")
+    body = skeletons.part(coco, skeletons.shared(coco, skeletons.load("mpii16")))
+    assert body.name == "coco17[12]"
+    assert body.keypoints == coco.keypoints[5:]
+    assert body.sigmas == coco.sigmas[5:]
+    assert body.flip_pairs == ((0, 1), (2, 3), (4, 5), (6, 7), (8, 9), (10, 11))
+    assert body.lower == (6, 7, 8, 9, 10, 11)
+    kept = {(a - 5, b - 5) for a, b in coco.links if a >= 5 and b >= 5}
+    assert set(body.links) == kept

@@ -13,10 +13,11 @@ from posecache.training.losses import (
     distillation_kl,
     kl_discret,
 )
+from posecache.training.recipe import LABEL_LOSSES, Distil
 
 
 def hand_worked() -> tuple[tuple[Tensor, Tensor], Truth, TeacherTarget]:
-    """One sample, two keypoints, two bins an axis; the student is uniform.
+    """One sample, two keypoints, two bins per axis; the student is uniform.
 
     Labels: softmax(10 * (0.1, 0)) = (e, 1) / (e + 1) on both axes; only keypoint 0 is labelled.
     The teacher knows keypoint 1, at (0.75, 0.25) on x and (1, 0) on y.
@@ -43,7 +44,7 @@ KD_Y = math.log(2)
 
 def test_equation_8_parts_by_hand() -> None:
     pred, truth, target = hand_worked()
-    objective = Objective(alpha=0.3, beta={"t": 0.45})
+    objective = Objective(distil=Distil(alpha=0.3, teachers={"t": 0.45}))
     parts = objective.parts(*pred, truth, {"t": target})
     assert parts["L_CK"].item() == pytest.approx(LABEL_KL / 2, rel=1e-6)
     assert parts["L_D/t"].item() == pytest.approx((KD_X + KD_Y) / 2 / 2, rel=1e-6)
@@ -52,9 +53,10 @@ def test_equation_8_parts_by_hand() -> None:
 
 def test_authors_code_parts_by_hand() -> None:
     pred, truth, target = hand_worked()
-    objective = Objective(mode="authors-code", alpha=0.3, beta={"coco": 0.25, "mpii": 0.45})
+    teachers = {"coco": 0.25, "mpii": 0.45}
+    objective = Objective(distil=Distil(alpha=0.3, teachers=teachers, mode="authors-code"))
     parts = objective.parts(*pred, truth, {"coco": target, "mpii": target})
-    # mean over 2 bins, two axes, divided by the student's K = 2
+    # Mean over 2 bins, sum over two axes, divided by the student's K = 2.
     assert parts["L_CK"].item() == pytest.approx(2 * LABEL_KL / 2 / 2, rel=1e-6)
     assert parts["L_D/mpii"].item() == pytest.approx(KD_X + KD_Y, rel=1e-6)
     expected = {"L_CK": 1.3, "L_D/coco": 0.5, "L_D/mpii": 0.9 * 0.75}
@@ -63,16 +65,52 @@ def test_authors_code_parts_by_hand() -> None:
 
 def test_l2_is_the_squared_distance_of_the_expected_position() -> None:
     pred, truth, _ = hand_worked()
-    parts = Objective(keypoint_loss="l2", beta={}).parts(*pred, truth, {})
+    parts = Objective(label_loss="l2").parts(*pred, truth, {})
     # Uniform over bins 0 and 1 lies at 0.25 px: (0.25, -0.25) from (0, 0.5); divided by K = 2.
     assert parts["L_CK"].item() == pytest.approx((0.25**2 + 0.25**2) / 2)
 
 
-@pytest.mark.parametrize("loss", ["simcc_kl", "l2"])
-@pytest.mark.parametrize("mode", ["equation-8", "authors-code"])
-def test_unlabelled_keypoint_gets_exactly_no_gradient(loss: str, mode: str) -> None:
+def test_labels_alone_have_the_whole_weight() -> None:
     pred, truth, _ = hand_worked()
-    objective = Objective(keypoint_loss=loss, mode=mode, beta={})  # type: ignore[arg-type]
+    assert Objective().weights(0.5) == {"L_CK": 1.0}
+    parts = Objective().parts(*pred, truth, {})
+    assert parts.keys() == {"L_CK"}
+    assert parts["L_CK"].item() == pytest.approx(LABEL_KL / 2, rel=1e-6)
+
+
+def test_label_losses_are_found_by_name() -> None:
+    pred, truth, _ = hand_worked()
+    assert list(LABEL_LOSSES) == ["simcc_kl", "l2"]
+    values = [LABEL_LOSSES[name](pred, truth, 10.0, 2.0) for name in LABEL_LOSSES]
+    # One value per keypoint, 0 for the one without a label.
+    expected = [[[LABEL_KL, 0.0]], [[0.25**2 + 0.25**2, 0.0]]]
+    for value, wanted in zip(values, expected, strict=True):
+        np.testing.assert_allclose(value.detach(), wanted, rtol=1e-6)
+    with pytest.raises(ValueError, match="unknown label loss 'l3', expected one of simcc_kl, l2"):
+        LABEL_LOSSES["l3"]
+
+
+def test_the_l2_loss_counts_in_px_of_any_bins() -> None:
+    pred, truth, _ = hand_worked()
+    # Four bins per px: uniform over bins 0 and 1 lies at 0.125 px, (0.125, -0.375) from (0, 0.5).
+    parts = Objective(label_loss="l2", split_ratio=4.0).parts(*pred, truth, {})
+    assert parts["L_CK"].item() == pytest.approx((0.125**2 + 0.375**2) / 2)
+
+
+def test_a_label_loss_of_ones_own_is_reduced_as_ours() -> None:
+    pred, truth, _ = hand_worked()
+    parts = Objective(label_loss="tiny_own:absolute").parts(*pred, truth, {})
+    # |0 - (0.1, 0)| has the mean 0.05 on both axes; divided by K = 2.
+    assert parts["L_CK"].item() == pytest.approx(0.05 / 2)
+
+
+@pytest.mark.parametrize("loss", ["simcc_kl", "l2"])
+@pytest.mark.parametrize("mode", [None, "equation-8", "authors-code"])
+def test_unlabelled_keypoint_gets_exactly_no_gradient(loss: str, mode: str | None) -> None:
+    pred, truth, _ = hand_worked()
+    distil = {"alpha": 0.5, "teachers": {"t": 1.0}, "mode": mode}
+    given = None if mode is None else Distil.model_validate(distil)
+    objective = Objective(label_loss=loss, distil=given)
     objective.parts(*pred, truth, {})["L_CK"].backward()
     for logits in pred:
         assert logits.grad is not None
@@ -89,9 +127,10 @@ def test_losses_do_not_depend_on_batch_or_repeat() -> None:
         weight=torch.ones(2, 1),
         indices=target.indices,
     )
-    objective = Objective(beta={"t": 1.0})
+    objective = Objective(distil=Distil(alpha=0.5, teachers={"t": 1.0}))
     once = objective.parts(*pred, truth, {"t": target})
-    both = objective.parts(*[torch.cat([p, p]) for p in pred], twice, {"t": double})
+    x, y = (torch.cat([axis, axis]) for axis in pred)
+    both = objective.parts(x, y, twice, {"t": double})
     for name, part in once.items():
         assert both[name].item() == pytest.approx(part.item())
 

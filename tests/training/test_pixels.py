@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from posecache.recipe import Augmentation
+from posecache import geometry
+from posecache.samples import Augmentation
 from posecache.training import pixels
 
 HEIGHT, WIDTH = 64, 48
@@ -27,6 +28,22 @@ def as_opencv(image: torch.Tensor) -> np.ndarray:
 
 def run(how: Augmentation, images: torch.Tensor) -> torch.Tensor:
     return pixels.augment(images, how, np.random.default_rng(0))
+
+
+def test_the_warp_is_opencvs() -> None:
+    """For a crop that is cut from the picture and turned, mirrored and reduced to the input."""
+    rng = np.random.default_rng(1)
+    crop = cv2.GaussianBlur(rng.integers(0, 256, (80, 80, 3), dtype=np.uint8), (0, 0), 2)
+    crop_matrix = torch.tensor([[[0.8, 0.0, 3.0], [0.0, 0.8, -2.0]]]).double()
+    center, scale = np.array([[45.0, 50.0]]), np.array([[60.0, 80.0]])
+    turned = geometry.crop_matrix(center, scale, np.array([25.0]), (WIDTH, HEIGHT))
+    matrix = geometry.compose(geometry.mirror(WIDTH), turned)
+    ours = pixels.warp(torch.from_numpy(crop)[None], crop_matrix, matrix, (WIDTH, HEIGHT))
+    to_input = geometry.compose(matrix, geometry.invert(crop_matrix))[0].numpy()
+    theirs = cv2.warpAffine(crop, to_input, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
+    difference = np.abs(ours[0].permute(1, 2, 0).numpy() - theirs)
+    assert difference.mean() < 0.6
+    assert np.quantile(difference, 0.99) < 3
 
 
 def test_switched_off_nothing_changes() -> None:
@@ -54,12 +71,12 @@ def test_colour_is_shifted_as_opencv_shifts_it(gains: tuple[int, int, int]) -> N
     ours = pixels.shift_hsv(tensor, torch.tensor([gains], dtype=torch.float32))[0]
     difference = np.abs(ours.permute(1, 2, 0).numpy() - theirs)
     assert difference.mean() < 0.8
-    assert difference.max() < 4  # hue in whole half-degrees, there
+    assert difference.max() < 4  # there, hue is in whole half-degrees
 
 
 def test_each_of_hue_saturation_and_value_moves_for_every_second_sample() -> None:
     how = recipe(hsv_delta=[5, 30, 30])
-    gains = pixels._draw_gains(how, 20000, np.random.default_rng(0))
+    gains = pixels.draw_gains(how, 20000, np.random.default_rng(0))
     for column, delta in zip(gains.T, how.hsv_delta, strict=True):
         # Half are switched off; of the others those below one unit are cut to 0.
         assert float((column == 0).float().mean()) == pytest.approx(0.5 + 0.5 / delta, abs=0.02)
@@ -70,9 +87,9 @@ def test_each_of_hue_saturation_and_value_moves_for_every_second_sample() -> Non
 @pytest.mark.parametrize("kernel", pixels.KERNELS)
 def test_blurs_are_opencvs(kernel: int) -> None:
     image = pictures(1)
-    box = pixels._box_blur(image, kernel)[0].permute(1, 2, 0).numpy()
+    box = pixels.box_blur(image, kernel)[0].permute(1, 2, 0).numpy()
     assert np.abs(box - cv2.blur(as_opencv(image[0]), (kernel, kernel))).max() <= 0.51
-    median = as_opencv(pixels._median(image, kernel)[0])
+    median = as_opencv(pixels.median_blur(image, kernel)[0])
     assert np.array_equal(median, cv2.medianBlur(as_opencv(image[0]), kernel))
 
 
@@ -83,8 +100,8 @@ def test_blurs_happen_as_often_as_told(name: str) -> None:
     assert float(changed.float().mean()) == pytest.approx(0.1, abs=0.025)
 
 
-def test_kernels_are_alike_likely() -> None:
-    kernels = pixels._draw_kernels(1.0, 6000, np.random.default_rng(0))
+def test_kernels_are_equally_likely() -> None:
+    kernels = pixels.draw_kernels(1.0, 6000, np.random.default_rng(0))
     sizes, counts = np.unique(kernels, return_counts=True)
     assert sizes.tolist() == [3, 5, 7]
     assert counts / 6000 == pytest.approx([1 / 3] * 3, abs=0.03)

@@ -1,5 +1,6 @@
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,67 +33,66 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> list[TrainingSet]:
     found = []
     for name in ("a", "b"):
         store = samples.open(tiny.sample_folder(folder / name, crops=True))
-        how = logits.Settings(chunk_rows=2, shard_rows=4)
+        how = logits.Caching(**tiny.SMALL_CUT.model_dump())
         logits.cache(model, store.folder, folder / f"{name}_logits", how)
         opened = logits.open(folder / f"{name}_logits", samples=store)
         found.append(TrainingSet(samples=store, logits={"teacher": opened}))
     return found
 
 
-def stream(sets: list[TrainingSet], **changes: int) -> Stream:
-    options = {"batch_size": 4, "seed": 0, "memory_mb": 10, "chunk_rows": 2, "window_chunks": 3}
-    return Stream(sets, skeletons.load("coco17+mpii16"), **(options | changes))  # type: ignore[arg-type]
+def stream(sets: list[TrainingSet], **changes: Any) -> Stream:
+    options = {"batch_size": 4, "seed": 0, "memory_mb": 10, "window_chunks": 3}
+    return Stream(sets, skeletons.load("coco17+mpii16"), **(options | changes))
 
 
 def test_rows_stay_together_and_none_comes_twice(sets: list[TrainingSet]) -> None:
     batches = list(stream(sets).epoch(0))
     assert len(batches) == 5
-    boxes = Counter(tuple(box) for batch in batches for box in batch["box"].tolist())
+    boxes = Counter(tuple(box) for batch in batches for box in batch.box.tolist())
     known = Counter(tuple(b) for s in sets for b in s.samples.column("box").tolist())
     assert boxes == known  # 20 rows fill 5 batches of 4
     store = sets[0]
     x, y, matrix = store.logits["teacher"].read(slice(0, 10))
     places = [tuple(box) for box in store.samples.column("box").tolist()]
     for batch in batches:
-        for row, box in enumerate(batch["box"].tolist()):
+        taught = batch.teachers["teacher"]
+        for row, box in enumerate(batch.box.tolist()):
             origin = places.index(tuple(box))
-            np.testing.assert_array_equal(batch["teacher/x"][row], x[origin])
-            np.testing.assert_array_equal(batch["teacher/y"][row], y[origin])
-            np.testing.assert_array_equal(batch["teacher/matrix"][row], matrix[origin])
+            np.testing.assert_array_equal(taught.x[row], x[origin])
+            np.testing.assert_array_equal(taught.y[row], y[origin])
+            np.testing.assert_array_equal(taught.matrix[row], matrix[origin])
             keypoints = store.samples.column("keypoints")[origin]
-            np.testing.assert_array_equal(batch["keypoints"][row, :17], keypoints)
-            assert np.isnan(batch["keypoints"][row, 17:]).all()
+            np.testing.assert_array_equal(batch.keypoints[row, :17], keypoints)
+            assert np.isnan(batch.keypoints[row, 17:]).all()
 
 
-@pytest.mark.parametrize("changes", [{"memory_mb": 0}, {"threads": 4}])
+@pytest.mark.parametrize("changes", [{"memory_mb": 0}, {"memory_mb": 0.05}, {"threads": 4}])
 def test_memory_and_threads_change_no_batch(
-    sets: list[TrainingSet], changes: dict[str, int]
+    sets: list[TrainingSet], changes: dict[str, Any]
 ) -> None:
     once, again = stream(sets), stream(sets, **changes)
     for epoch in (0, 1):
         for a, b in zip(once.epoch(epoch), again.epoch(epoch), strict=True):
-            for name in a:
-                np.testing.assert_array_equal(a[name], b[name])
+            for here, there in zip(a.arrays, b.arrays, strict=True):
+                np.testing.assert_array_equal(here, there)
 
 
 def test_no_more_is_kept_than_the_memory_allows(sets: list[TrainingSet]) -> None:
     everything = stream(sets)
-    list(everything.epoch(0))
-    size = everything._cached_bytes
-    assert size == sum(c.nbytes for part in everything._cache.values() for c in part.values())
-    few = stream(sets)
-    few._memory = size // 3
+    # Each row of the sets is in one of the batches.
+    size = sum(batch.nbytes for batch in everything.epoch(0))
+    assert everything.cached_bytes == size
+    few = stream(sets, memory_mb=size / 3 / 2**20)
     for epoch in range(3):
         list(few.epoch(epoch))
-    assert 0 < few._cached_bytes <= size // 3
-    assert len(few._cache) < len(everything._cache)
+    assert 0 < few.cached_bytes <= size / 3
 
 
 def test_a_remainder_is_dropped_and_another_one_next_epoch(sets: list[TrainingSet]) -> None:
     source = stream(sets, batch_size=6)
     assert source.steps_per_epoch == 3
     seen = {
-        tuple(sorted(tuple(box) for batch in source.epoch(epoch) for box in batch["box"].tolist()))
+        tuple(sorted(tuple(box) for batch in source.epoch(epoch) for box in batch.box.tolist()))
         for epoch in range(4)
     }
     assert len(seen) > 1
@@ -110,10 +110,12 @@ def test_a_set_without_crops_is_refused_when_it_is_read(tmp_path: Path) -> None:
         list(source.epoch(0))
 
 
-def test_sets_with_crops_of_unlike_sizes_are_named(sets: list[TrainingSet], tmp_path: Path) -> None:
+def test_sets_with_crops_of_different_sizes_are_named(
+    sets: list[TrainingSet], tmp_path: Path
+) -> None:
     path = tiny.write_coco(tmp_path)
     annotations = tiny.annotations(path)
-    samples.prepare(annotations, tmp_path / "s", recipe=samples.CropRecipe(size=48))
+    samples.prepare(annotations, tmp_path / "s", crops=samples.Crops(size=48))
     other = TrainingSet(samples=samples.open(tmp_path / "s"), logits={})
-    with pytest.raises(ValueError, match=r"crops of unlike sizes.*32.*48"):
+    with pytest.raises(ValueError, match=r"crops of different sizes.*32.*48"):
         stream([sets[0], other])

@@ -1,4 +1,4 @@
-"""A miniature of the demo, run for real by Snakemake once a session."""
+"""A miniature of the demo, run for real by Snakemake once per session."""
 
 import copy
 import os
@@ -21,7 +21,7 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def mini_config() -> dict[str, Any]:
-    """The demo configuration with a dozen pictures a set and one epoch a model."""
+    """The demo configuration with a dozen pictures per set and one epoch per model."""
     record = yaml.safe_load((ROOT / "config.yaml").read_text())
     for demo_set in record["demo"]["sets"].values():
         demo_set["images"] = 12
@@ -55,20 +55,24 @@ class Workdir:
             check=False,
         )
 
-    def planned(self, change: Change | None = None) -> set[str]:
-        """Outputs that a dry run would make anew after `change` to the configuration."""
+    def plan(self, *arguments: str) -> set[str]:
+        """Outputs that a dry run would make."""
+        done = self.snakemake("--dry-run", "--cores", "2", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        outputs = re.findall(r"^    output: (.+)$", done.stdout + done.stderr, re.MULTILINE)
+        return {path for line in outputs for path in line.split(", ")}
+
+    def planned(self, change: Change | None = None, target: str = TABLE) -> set[str]:
+        """Outputs that a dry run would make again after `change` to the configuration."""
         before = (self.path / "config.yaml").read_text()
         record = copy.deepcopy(yaml.safe_load(before))
         if change is not None:
             change(record)
         self.configure(record)
         try:
-            done = self.snakemake("--dry-run", "--cores", "2", TABLE)
+            return self.plan(target)
         finally:
             (self.path / "config.yaml").write_text(before)
-        assert done.returncode == 0, done.stdout + done.stderr
-        outputs = re.findall(r"^    output: (.+)$", done.stdout + done.stderr, re.MULTILINE)
-        return {path for line in outputs for path in line.split(", ")}
 
 
 @pytest.fixture(scope="session")

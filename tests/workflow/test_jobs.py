@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from conftest import Workdir, mini_config
-from posecache import store
 from posecache.files import read_json
+from posecache.stores.manifest import verify
 
 STORE = "results/logits/teacher-coco/coco-train"
 
@@ -18,7 +18,7 @@ def content(workdir: Workdir) -> dict[str, Any]:
 
 
 def test_three_jobs_give_the_store_of_one(finished: Workdir, tmp_path: Path) -> None:
-    """And a store that is merely sealed anew is the same file."""
+    """A store that is only sealed again keeps its manifest, too."""
     shutil.copytree(finished.path, tmp_path / "copy")  # other tests use the finished one
     finished = Workdir(tmp_path / "copy")
     one = content(finished)
@@ -35,7 +35,7 @@ def test_three_jobs_give_the_store_of_one(finished: Workdir, tmp_path: Path) -> 
     assert kept.returncode == done.returncode == 0, done.stdout + done.stderr
     assert len(one["shards"]) >= 2
     assert json.dumps(content(finished)) == json.dumps(one)
-    assert store.verify(finished.path / STORE) == []
+    assert verify(finished.path / STORE) == []
     record["logits"]["jobs"] = 1
     finished.configure(record)
     shard = next((finished.path / STORE / "arrays.zarr").rglob("c/*/0/0/0"))

@@ -1,4 +1,4 @@
-"""docs/your-own-data.md is a complete example: its blocks are run as they stand."""
+"""docs/your-own-data.md is a complete example: its blocks are run unchanged."""
 
 import json
 import os
@@ -38,6 +38,9 @@ def test_the_page_works_from_its_first_line_to_its_last(tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
     results = tmp_path / "results"
+    table = (results / "tables" / "kites.csv").read_text().splitlines()
+    assert table[0] == "model,ours,AP,AR"
+    assert [line.split(",")[0] for line in table[1:]] == ["kite-student", "kite-teacher"]
     score = json.loads((results / "scores" / "kite-student" / "kites.json").read_text())
     assert score["protocol"]["n"] == 12
     assert score["protocol"]["keypoints"] == ["top", "left_wing", "right_wing", "tail"]

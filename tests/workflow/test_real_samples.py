@@ -1,7 +1,7 @@
 """The whole workflow over real COCO, MPII and Halpe pictures, with networks of full size.
 
-Two RTMPose-m teachers with made weights, in checkpoints of the zoo's structure, and an RTMPose-t
-student trained for two steps: the numbers mean nothing, every path is the real one.
+Two RTMPose-m teachers with made-up weights, in checkpoints like the zoo's, and an RTMPose-t
+student trained for two steps: the numbers mean nothing, but every path is the real one.
 """
 
 import csv
@@ -18,7 +18,7 @@ import tiny
 from conftest import Workdir
 from posecache import geometry, logits, samples
 from posecache.models import Card
-from posecache.table_specs import TABLES
+from posecache.tables.specs import TABLES
 
 STUDENT = "rtmpose-t-unified"
 ROLES = ("mpii", "coco", "combined", "unified", "coco-short", "combined-short", "unified-short")
@@ -35,7 +35,7 @@ def made_teachers(folder: Path) -> None:
 
 
 def made_head_boxes(data: Path, folder: Path) -> None:
-    """mpii_gt_val.mat for the five people, with heads from neck to top."""
+    """mpii_gt_val.mat for the five people, with heads from neck to head top."""
     people = json.loads((data / "mpii" / "test_mpii.json").read_text())
     joints = np.array([p["joints"] for p in people])
     neck, top = joints[:, 8], joints[:, 9]
@@ -98,8 +98,10 @@ def experiment(data: Path) -> dict[str, Any]:
             },
         },
         "tables": {
-            "students": {"tiny": dict.fromkeys(ROLES, STUDENT)},
-            "teacher_sets": {"I": {"coco": "coco", "mpii": "mpii"}},
+            "paper": {
+                "tiny": dict.fromkeys(ROLES, STUDENT),
+                "I": {"coco": "coco", "mpii": "mpii"},
+            },
         },
         "logits": {"batch": 16},
     }
@@ -124,7 +126,7 @@ def test_every_table_is_there(run: Workdir) -> None:
     for name in EXPECTED:
         with (folder / f"{name}.csv").open() as file:
             rows = list(csv.DictReader(file))
-        assert len(rows) == sum(row.part.startswith(("tiny", "I.")) for row in TABLES[name].rows)
+        assert len(rows) == sum(row.model.startswith(("tiny", "I.")) for row in TABLES[name].rows)
         assert (folder / f"{name}.md").read_text().count("\n|") == len(rows) + 2
 
 

@@ -1,4 +1,4 @@
-"""Which outputs a change of the configuration makes anew: those that depend on it, no other."""
+"""Which outputs a change of the configuration makes again: only those that depend on it."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_a_new_teacher_reruns_its_caches_and_the_students(finished: Workdir) -> 
     assert others == set()
 
 
-def test_another_batch_of_inference_touches_no_model_trained_on_labels(finished: Workdir) -> None:
+def test_without_the_flip_test_only_models_with_teachers_are_retrained(finished: Workdir) -> None:
     def change(record: dict[str, Any]) -> None:
         record["logits"]["flip"] = False
 
@@ -79,9 +79,10 @@ def test_a_benchmarks_setting_reruns_scores_alone(finished: Workdir) -> None:
     assert {path.rpartition("/")[2] for path in scores} == {"coco.json"}
 
 
-def test_more_memory_reruns_nothing(finished: Workdir) -> None:
+def test_more_memory_and_other_batches_of_inference_rerun_nothing(finished: Workdir) -> None:
     def change(record: dict[str, Any]) -> None:
         record["compute"]["memory_mb"] = 3000
+        record["logits"]["batch"] = 4
 
     assert finished.planned(change) == set()
 
@@ -114,3 +115,18 @@ def test_other_views_rerun_the_teachers_training_caches_and_their_students(
     }
     assert after_training("unified-t", "unified-s") <= planned
     assert "results/models/mpii-t/card.json" not in planned
+
+
+def test_a_model_is_trained_after_the_one_that_it_starts_from(finished: Workdir) -> None:
+    def start(record: dict[str, Any]) -> None:
+        record["students"]["mpii-s"]["init"] = "coco-t"
+
+    own = after_training("mpii-s", benchmarks=("mpii", "coco", "coco-shared12"))
+    assert finished.planned(start) == own
+
+    def change(record: dict[str, Any]) -> None:
+        start(record)
+        record["students"]["coco-t"]["training"] = {"seed": 5}
+
+    first = after_training("coco-t", benchmarks=("coco", "mpii-shared12"))
+    assert finished.planned(change) == own | first

@@ -69,7 +69,7 @@ def test_a_teacher_of_another_size_ends_the_import_with_one_line(finished: Workd
     model = finished.path / "results" / "models" / "teacher-coco" / "model.onnx"
     done = run(
         "import_model.py", "--weights", str(model), "--name", "x", "--skeleton", "mpii16",
-        "--input-size", "64", "96", "--out", str(finished.path / "x"),
+        "--input-size", "[64, 96]", "--out", str(finished.path / "x"),
     )  # fmt: skip
     assert done.returncode == 1
     assert "simcc_x" in done.stderr

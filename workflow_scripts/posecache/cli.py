@@ -1,19 +1,21 @@
-"""`posecache`: look after stores by hand."""
+"""`posecache`: look after stores by hand. The workflow itself is run by `snakemake`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from posecache import inspection, store
+import posecache
 from posecache.stage import run_stage
 
 
 def verify(arguments: argparse.Namespace) -> None:
-    """Read every byte of stores; say what is not as it was sealed, and exit with 1 then."""
+    """Read every byte of stores; list changes since sealing, and exit with 1 if there are any."""
+    from posecache.stores import manifest
+
     problems = []
     for folder in arguments.stores:
         try:
-            problems += store.verify(folder)
+            problems += manifest.verify(folder)
         except (ValueError, OSError) as error:
             problems.append(str(error))
     if problems:
@@ -23,16 +25,20 @@ def verify(arguments: argparse.Namespace) -> None:
 
 def inspect(arguments: argparse.Namespace) -> None:
     """Show what a store holds, what it was made from and how."""
+    from posecache.stores import inspection
+
     print(inspection.describe(arguments.store))
 
 
 def check_live(arguments: argparse.Namespace) -> None:
     """Run the model again on random rows and compare; exit with 1 above the limit."""
-    found = inspection.check_live(
+    from posecache.logits import live
+
+    found = live.check_live(
         arguments.store,
         arguments.model,
         arguments.samples,
-        rows=arguments.rows,
+        num_rows=arguments.rows,
         limit=arguments.limit,
         seed=arguments.seed,
         device=arguments.device,
@@ -44,7 +50,8 @@ def check_live(arguments: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="posecache", description=__doc__)
-    commands = top.add_subparsers(required=True)
+    top.add_argument("--version", action="version", version=f"posecache {posecache.__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("verify", help=verify.__doc__)
     command.add_argument("stores", type=Path, nargs="+", metavar="STORE")
     command.set_defaults(run=verify)
@@ -55,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("store", type=Path, metavar="STORE")
     command.add_argument("--model", type=Path, required=True, help="its folder")
     command.add_argument("--samples", type=Path, required=True, help="the sample store's folder")
-    command.add_argument("--rows", type=int, default=64)
+    command.add_argument("--rows", type=int, default=64, help="how many are compared")
     command.add_argument("--limit", type=float, default=1e-3, help="nats a keypoint's axis")
     command.add_argument("--seed", type=int, default=0, help="of the rows that are chosen")
     command.add_argument("--device", choices=["cpu", "cuda"], default="cpu")

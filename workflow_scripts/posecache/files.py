@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write `path` by temporary sibling, fsync and rename, so that no reader sees a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -40,7 +40,7 @@ def as_json(record: Any) -> str:
 
 def write_json(path: Path, record: Any) -> None:
     """Write `record` as indented JSON, whole or not at all."""
-    write_whole(path, as_json(record))
+    write_atomically(path, as_json(record))
 
 
 def read_json(path: Path) -> Any:

@@ -1,6 +1,7 @@
-"""Boxes, crops and augmentations as 2x3 matrices; points (x, y) in px, a pixel's centre an integer.
+"""Boxes, crops and augmentations as 2x3 matrices.
 
-Functions take arrays or tensors and return tensors; floating-point input keeps its dtype.
+Points are (x, y) in px, with pixel centres at integers. Functions take arrays or tensors and return
+tensors; floating-point input keeps its dtype.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
+
+from posecache.contract import PADDING
 
 Arrayish: TypeAlias = Tensor | np.ndarray | Sequence[float] | float
 
@@ -19,7 +22,7 @@ def as_float(values: Arrayish) -> Tensor:
     return tensor if tensor.is_floating_point() else tensor.to(torch.float64)
 
 
-def box_to_center_scale(boxes_xyxy: Arrayish, padding: float = 1.25) -> tuple[Tensor, Tensor]:
+def box_to_center_scale(boxes_xyxy: Arrayish, padding: float = PADDING) -> tuple[Tensor, Tensor]:
     """Centre (..., 2) and padded width and height (..., 2) of boxes (..., 4), all in image px.
 
     Source: MMPose structures/bbox/transforms.py, bbox_xyxy2cs.
@@ -50,8 +53,8 @@ def crop_matrix(
     """
     center, scale = as_float(center), as_float(scale)
     angle = torch.deg2rad(as_float(rotation_degrees).to(center))
-    zoom = input_size[0] / scale[..., 0]
-    cos, sin = zoom * torch.cos(angle), zoom * torch.sin(angle)
+    ratio = input_size[0] / scale[..., 0]
+    cos, sin = ratio * torch.cos(angle), ratio * torch.sin(angle)
     linear = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)
     middle = center.new_tensor(input_size) / 2
     offset = middle - (linear @ center.unsqueeze(-1)).squeeze(-1)
@@ -61,7 +64,7 @@ def crop_matrix(
 def box_matrices(
     boxes_xywh: Arrayish,
     input_size: tuple[int, int],
-    padding: float = 1.25,
+    padding: float = PADDING,
     rotation_degrees: float = 0.0,
 ) -> Tensor:
     """Crop matrices (N, 2, 3), float64, image px to input px, of boxes (N, 4) in image px.
@@ -84,19 +87,24 @@ def resize(size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
     return torch.tensor([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2]], dtype=torch.float64)
 
 
+def zoom(factor: float) -> Tensor:
+    """Matrix (2, 3), float64, that multiplies both coordinates."""
+    return torch.tensor([[factor, 0.0, 0.0], [0.0, factor, 0.0]], dtype=torch.float64)
+
+
 def mirror(width: int) -> Tensor:
     """Matrix (2, 3), float64, that mirrors a picture `width` px wide left to right."""
     return torch.tensor([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
 
 
 def apply(matrix: Arrayish, points: Arrayish) -> Tensor:
-    """Points (..., P, 2) carried by matrices (..., 2, 3)."""
+    """Points (..., P, 2) mapped by matrices (..., 2, 3)."""
     matrix, points = as_float(matrix), as_float(points)
     return points @ matrix[..., :2].transpose(-1, -2) + matrix[..., 2].unsqueeze(-2)
 
 
 def compose(outer: Arrayish, inner: Arrayish) -> Tensor:
-    """The matrix (..., 2, 3) that applies `inner` first and `outer` next."""
+    """The matrix (..., 2, 3) that applies `inner` first and then `outer`."""
     outer, inner = as_float(outer), as_float(inner)
     linear = outer[..., :2] @ inner[..., :2]
     offset = outer[..., :2] @ inner[..., 2:] + outer[..., 2:]
@@ -111,5 +119,5 @@ def invert(matrix: Arrayish) -> Tensor:
 
 
 def crop_area(matrix: Arrayish, input_size: tuple[int, int]) -> Tensor:
-    """Area (...) in image px^2 of the crops whose matrices (..., 2, 3) lead to `input_size`."""
+    """Area (...) in image px^2 of the crops that matrices (..., 2, 3) map to `input_size`."""
     return input_size[0] * input_size[1] / torch.linalg.det(as_float(matrix)[..., :2]).abs()

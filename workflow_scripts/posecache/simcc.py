@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from posecache.contract import BETA, SPLIT_RATIO
 from posecache.geometry import Arrayish, as_float
 
 Pairs = Sequence[tuple[int, int]]
-FINE = 3  # odd, so that a bin holds whole fine bins
+FINE = 3  # fine bins per bin; odd, so that a bin holds whole fine bins
 
 
 def default_sigma(input_size: tuple[int, int]) -> tuple[float, float]:
@@ -29,7 +30,7 @@ def encode(
     labelled: Arrayish,
     input_size: tuple[int, int],
     sigma: tuple[float, float],
-    split_ratio: float = 2.0,
+    split_ratio: float = SPLIT_RATIO,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gaussian labels with peak 1: x (B, K, Wx), y (B, K, Wy) and weight (B, K).
 
@@ -52,7 +53,9 @@ def encode(
     return labels[0], labels[1], weight
 
 
-def decode(simcc_x: Arrayish, simcc_y: Arrayish, split_ratio: float = 2.0) -> tuple[Tensor, Tensor]:
+def decode(
+    simcc_x: Arrayish, simcc_y: Arrayish, split_ratio: float = SPLIT_RATIO
+) -> tuple[Tensor, Tensor]:
     """Keypoints (B, K, 2) in input px and scores (B, K): arg-max per axis, the smaller maximum.
 
     A keypoint whose score is not positive lies at bin (-1, -1), as in MMPose.
@@ -86,8 +89,8 @@ def transport(
     matrix: Arrayish,
     out_size: tuple[int, int],
     flip_pairs: Pairs = (),
-    split_ratio: float = 2.0,
-    beta: float = 10.0,
+    split_ratio: float = SPLIT_RATIO,
+    beta: float = BETA,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Carry a teacher's prediction into a student's crop.
 
@@ -97,8 +100,8 @@ def transport(
     share that stays inside the crop. A mirroring matrix swaps `flip_pairs`.
 
     The prediction is read as the density softmax(beta x) softmax(beta y), constant inside a bin;
-    each student marginal is the law of a sum of two scaled marginals, hence exact where the matrix
-    is diagonal and a convolution where it turns.
+    each student marginal is the law of a sum of two scaled marginals, so it is exact where the
+    matrix is diagonal and a convolution where it turns.
     """
     x, y = as_float(simcc_x), as_float(simcc_y)
     prob_x, prob_y = torch.softmax(beta * x, dim=-1), torch.softmax(beta * y, dim=-1)

@@ -1,8 +1,19 @@
-"""How every stage script runs: log lines to stderr, a user's error as one line."""
+"""How every stage script runs: by which interpreter, and how it ends."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+
+def use_own_interpreter() -> None:
+    """Let `python` in a rule be the interpreter that runs this process.
+
+    A rule's own environment (--sdm conda) puts itself in front again.
+    """
+    own = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", "")])
 
 
 def run_stage(main: Callable[[], None]) -> None:

@@ -1,30 +1,25 @@
 """COCO keypoint JSON, and what the formats derived from it (CrowdPose, Halpe) share.
 
-Source of who counts: MMPose datasets/datasets/base/base_coco_style_dataset.py.
+Source of the rules for who counts: MMPose datasets/datasets/base/base_coco_style_dataset.py.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from posecache import skeletons
-from posecache.datasets.records import BOX_SHARE, Annotations, Source, head_size
+from posecache.datasets.records import (
+    BOX_SHARE,
+    Annotations,
+    Content,
+    Format,
+    Record,
+    Source,
+    head_size,
+)
 
-Record = dict[str, Any]
 NEEDED = {"images": ("id", "file_name"), "annotations": ("id", "image_id")}
-
-
-@dataclass
-class Content:
-    """A file's wanted images by id and their annotations; keypoints are arrays (K, 3)."""
-
-    images: dict[int, Record]
-    annotations: list[Record]
-    dropped: dict[str, int] = field(default_factory=dict)
-    mended: dict[str, int] = field(default_factory=dict)
 
 
 def read(source: Source) -> Annotations:
@@ -63,7 +58,7 @@ def _parse(source: Source) -> Record:
     def slim(record: Record) -> Record:
         record.pop("segmentation", None)
         points = record.get("keypoints")
-        if isinstance(points, list) and "image_id" in record:  # a category's are names
+        if isinstance(points, list) and "image_id" in record:  # a category's keypoints are names
             record["keypoints"] = np.asarray(points, np.float64)
         return record
 
@@ -120,7 +115,7 @@ def build(source: Source, content: Content) -> Annotations:
 
 
 def _judge(source: Source, annotation: Record, image: Record) -> tuple[str | None, list[float]]:
-    """Why a person is left out, if so, and its box clipped to the image."""
+    """Why a person is left out, or None, and its box clipped to the image."""
     if annotation.get("iscrowd"):
         return "crowd", []
     if not (annotation["keypoints"][:, 2] > 0).any():
@@ -170,3 +165,6 @@ def _arrays(
         dropped=content.dropped | dropped,
         mended=content.mended,
     )
+
+
+FORMAT = Format(read, load)

@@ -1,8 +1,7 @@
-"""CrowdPose JSON: COCO's format with 14 keypoints, a `crowdIndex` an image and no areas."""
+"""CrowdPose JSON: COCO's format with 14 keypoints, a `crowdIndex` for each image, and no areas."""
 
 from posecache.datasets import coco
-from posecache.datasets.coco import Content
-from posecache.datasets.records import BOX_SHARE, Annotations, Source
+from posecache.datasets.records import BOX_SHARE, Annotations, Content, Format, Source
 
 
 def read(source: Source) -> Annotations:
@@ -23,3 +22,6 @@ def load(source: Source) -> Content:
         box = annotation.get("bbox", [0, 0, 0, 0])
         annotation["area"] = box[2] * box[3] * BOX_SHARE
     return content
+
+
+FORMAT = Format(read, load)

@@ -1,20 +1,19 @@
 """Person detections in COCO's result format, used as boxes in place of the annotated ones.
 
-Source of who counts: MMPose datasets/datasets/base/base_coco_style_dataset.py.
+Source of the rules for who counts: MMPose datasets/datasets/base/base_coco_style_dataset.py.
 """
 
 import numpy as np
 
 from posecache import files, skeletons
-from posecache.datasets.coco import Content, Record
-from posecache.datasets.records import BOX_SHARE, Annotations, Source
+from posecache.datasets.records import BOX_SHARE, Annotations, Content, Record, Source
 
 PERSON = 1  # COCO's category
 NEEDED = ("image_id", "category_id", "bbox", "score")
 
 
 def build(source: Source, content: Content) -> Annotations:
-    """A row a detected person, without labels, by image in the annotation file's order of images.
+    """One row for each detected person, without labels, in the annotation file's order of images.
 
     Boxes are not clipped and keep their score. ValueError for a file that holds no detections.
     """
@@ -61,7 +60,7 @@ def _load(source: Source) -> list[Record]:
 
 
 def _judge(row: Record, index: dict[int, int]) -> str | None:
-    """Why a detection is left out, if so."""
+    """Why a detection is left out; None if it is kept."""
     if row["category_id"] != PERSON:
         return "not a person"
     if row["image_id"] not in index:

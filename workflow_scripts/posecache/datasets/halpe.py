@@ -4,15 +4,14 @@ import numpy as np
 
 from posecache import skeletons
 from posecache.datasets import coco
-from posecache.datasets.coco import Content
-from posecache.datasets.records import Annotations, Source
+from posecache.datasets.records import Annotations, Content, Format, Source
 
 FULL_BODY = 136
 THORAX = "thorax"
 
 
 def read(source: Source) -> Annotations:
-    """The keypoints of the source's skeleton that Halpe's body has, and the thorax."""
+    """People with a box and a labelled keypoint, in the source's skeleton."""
     return coco.build(source, load(source))
 
 
@@ -20,7 +19,7 @@ def load(source: Source) -> Content:
     """The file's content in the source's skeleton; people annotated twice are kept once.
 
     The thorax, which Halpe lacks, is the midpoint of the shoulders (the paper, section 5), labelled
-    where both are. `num_keypoints`, wrong in parts of the release, is counted anew.
+    where both are. `num_keypoints` is counted again, as it is wrong in parts of the release.
     """
     content = coco.load(source)
     coco.reshape(source, content, FULL_BODY)
@@ -44,7 +43,7 @@ def load(source: Source) -> Content:
 
 
 def _places(skeleton: str) -> list[int]:
-    """Where Halpe's body with the thorax behind it has each keypoint of a skeleton."""
+    """Index of each of a skeleton's keypoints in Halpe's body followed by the thorax."""
     names = [*skeletons.load("halpe26").keypoints, THORAX]
     wanted = skeletons.load(skeleton).keypoints
     missing = [name for name in wanted if name not in names]
@@ -59,3 +58,6 @@ def _thorax(body: np.ndarray) -> np.ndarray:
     shoulders = body[[names.index("left_shoulder"), names.index("right_shoulder")]]
     place, visibility = shoulders[:, :2].mean(0), shoulders[:, 2].min()
     return np.array([[*place, visibility] if visibility > 0 else [0.0, 0.0, 0.0]])
+
+
+FORMAT = Format(read, load)

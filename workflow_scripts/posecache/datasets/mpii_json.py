@@ -11,16 +11,16 @@ import numpy as np
 import scipy.io
 
 from posecache import files, skeletons
-from posecache.datasets import mpii
-from posecache.datasets.mpii import People
+from posecache.datasets import mpii_people
+from posecache.datasets.mpii_people import People
 from posecache.datasets.records import Annotations, Source
 
 NEEDED = ("image", "center", "scale")
-AGREE_PX = 1.0  # places in the two files differ by their rounding only
+AGREE_PX = 1.0  # positions in the two files differ only by rounding
 
 
 def read(source: Source) -> Annotations:
-    """People with joints, place and scale; rows of one image become adjacent."""
+    """People with joints, position and scale; rows of one image become adjacent."""
     records = _load(source)
     num_keypoints = skeletons.load(source.skeleton).num_keypoints
     heads = _heads(source, records, num_keypoints)
@@ -47,7 +47,7 @@ def read(source: Source) -> Annotations:
             people.keypoints.append(keypoints)
             people.visibility.append(visibility)
             people.head.append(heads[row])
-    return mpii.build(source, names, people, dropped)
+    return mpii_people.build(source, names, people, dropped)
 
 
 def _wanted(source: Source, record: dict[str, Any]) -> bool:
@@ -71,7 +71,7 @@ def _load(source: Source) -> list[dict[str, Any]]:
 def _joints(
     source: Source, row: int, record: dict[str, Any], num_keypoints: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A person's places (K, 2), 1-based, NaN where not labelled, and visibility (K,)."""
+    """A person's positions (K, 2), 1-based, NaN where not labelled, and visibility (K,)."""
     places = np.array(record.get("joints", []), np.float64)
     labelled = np.array(record.get("joints_vis", []), np.float64) > 0
     if places.shape != (num_keypoints, 2) or labelled.shape != (num_keypoints,):
@@ -105,7 +105,7 @@ def _heads(source: Source, records: list[dict[str, Any]], num_keypoints: int) ->
 
 
 def _ground_truth(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Head corners (N, 4), places (N, K, 2) and missing flags (N, K) of mpii_gt_val.mat."""
+    """Head corners (N, 4), positions (N, K, 2) and missing flags (N, K) of mpii_gt_val.mat."""
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
@@ -115,5 +115,5 @@ def _ground_truth(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return corners, places, content["jnt_missing"].T
     except KeyError as error:
         raise ValueError(f"{path}: not mpii_gt_val.mat, it has no {error}") from None
-    except Exception as error:  # scipy raises whatever a broken file makes it stumble over
+    except Exception as error:  # a broken file can make scipy raise anything
         raise ValueError(f"{path}: not a whole MATLAB file ({error})") from None

@@ -8,13 +8,13 @@ import numpy as np
 import scipy.io
 
 from posecache import skeletons
-from posecache.datasets import mpii
-from posecache.datasets.mpii import People
+from posecache.datasets import mpii_people
+from posecache.datasets.mpii_people import People
 from posecache.datasets.records import Annotations, Source
 
 
 def read(source: Source) -> Annotations:
-    """People of training images with points, place and scale."""
+    """People of training images with points, position and scale."""
     path = source.annotations
     dropped = {"without labelled keypoints": 0, "without place or scale": 0}
     num_keypoints = skeletons.load(source.skeleton).num_keypoints
@@ -39,7 +39,7 @@ def read(source: Source) -> Annotations:
                 people.image_id.append(image_id)
                 people.number.append(number)
                 _append(people, rect, points, num_keypoints, center, scale, place)
-    return mpii.build(source, names, people, dropped)
+    return mpii_people.build(source, names, people, dropped)
 
 
 def _release(path: Path) -> Any:
@@ -48,7 +48,7 @@ def _release(path: Path) -> Any:
         raise ValueError(f"{path}: no such file")
     try:
         content = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)
-    except Exception as error:  # scipy raises whatever a broken file makes it stumble over
+    except Exception as error:  # a broken file can make scipy raise anything
         raise ValueError(f"{path}: not a whole MATLAB file ({error})") from None
     if "RELEASE" not in content or not hasattr(content["RELEASE"], "annolist"):
         raise ValueError(f"{path}: no MPII release, expected the structure RELEASE.annolist")
@@ -97,14 +97,14 @@ def _append(
     scale: float,
     place: str,
 ) -> None:
-    """Enter one person's place, keypoints and head box."""
+    """Enter one person's position, keypoints and head box."""
     if not scale > 0:
         raise ValueError(f"{place}: scale {scale}: the box has no area")
     keypoints = np.full((num_keypoints, 2), np.nan)
     visibility = np.zeros(num_keypoints)
     for point in points:
         keypoints[int(point.id)] = float(point.x), float(point.y)
-        # Absent, empty or a string in parts of the release.
+        # `is_visible` is absent, empty or a string in parts of the release.
         visible = str(getattr(point, "is_visible", "")).strip("[]'. ") in {"1", "1.0", "True"}
         visibility[int(point.id)] = 2 if visible else 1
     corners = [_number(rect, name) for name in ("x1", "y1", "x2", "y2")]

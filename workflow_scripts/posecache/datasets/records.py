@@ -3,14 +3,18 @@
 Shapes: N persons, M images, K keypoints. Rows of one image are adjacent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+Record = dict[str, Any]
+
 GROUND_TRUTH = "gt"
-# Of the box: a person's area where the file has none. Source: MMPose and xtcocotools.
+
+# A person's area over the box's, where the file gives none. Source: MMPose and xtcocotools.
 BOX_SHARE = 0.53
 
 
@@ -28,13 +32,13 @@ class Source:
 
     @property
     def files(self) -> list[Path]:
-        """All files that the persons come from."""
+        """All files that describe the persons."""
         return [f for f in (self.annotations, self.boxes, self.head_boxes) if f is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Annotations:
-    """The usable persons of an annotation file; places are 0-based image px."""
+    """The usable persons of an annotation file; positions are 0-based image px."""
 
     source: Source
     image_paths: list[str]  # (M,) relative to the source's image_root
@@ -60,6 +64,38 @@ class Annotations:
             assert column.shape == (n,)
         assert (np.diff(self.image_index) >= 0).all()
         assert np.array_equal(np.isnan(self.keypoints).any(-1), self.visibility == 0)
+
+    def image_path(self, row: int) -> Path:
+        """The image file of a person."""
+        return self.source.image_root / self.image_paths[self.image_index[row]]
+
+    def place(self, row: int) -> str:
+        """How error messages name a person."""
+        file = self.source.boxes or self.source.annotations
+        return f"{file}: row {row}, person {self.instance_id[row]}"
+
+
+@dataclass
+class Content:
+    """A COCO-like file's wanted images by id and their annotations; keypoints are arrays (K, 3)."""
+
+    images: dict[int, Record]
+    annotations: list[Record]
+    dropped: dict[str, int] = field(default_factory=dict)
+    mended: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a kind of annotation file is read; an entry of FORMATS (settings.py).
+
+    `read` gives the usable persons. `load` gives everybody, crowds and unlabelled people too, in
+    the source's skeleton: formats that have `load` can be scored by OKS and can take a detector's
+    boxes.
+    """
+
+    read: Callable[[Source], Annotations]
+    load: Callable[[Source], Content] | None = None
 
 
 def head_size(boxes_xywh: np.ndarray) -> np.ndarray:

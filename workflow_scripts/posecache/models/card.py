@@ -2,22 +2,20 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 
 from posecache import files
-from posecache.validation import explain
+from posecache.contract import BETA, PADDING, SPLIT_RATIO
+from posecache.models.settings import Channels, ColorOrder
+from posecache.settings import explain
 
-# A model is a folder with these two files; the card is written last.
+# A model is a folder with these files; the card is written last.
 MODEL_FILE = "model.onnx"
+WEIGHTS_FILE = "weights.pt"  # only where the individual weights are known
 CARD_FILE = "card.json"
 
-IMAGENET_MEAN = (123.675, 116.28, 103.53)  # RGB, 0-255: the normalisation of all RTMPose models
-IMAGENET_STD = (58.395, 57.12, 57.375)
-
-Channels = tuple[float, float, float]
-ColorOrder = Literal["rgb", "bgr"]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -32,32 +30,36 @@ class Card:
 
     name: Text
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """Of model.onnx."""
+    """SHA-256 of model.onnx."""
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """SHA-256 of weights.pt; None where there is none."""
     skeleton: Text
-    """The name that `skeletons.load` knows; its order is that of the outputs' keypoint axis."""
+    """A name that `skeletons.load` knows; the outputs' keypoint axis has its order."""
     input_size: tuple[PositiveInt, PositiveInt]
     """(width, height) in px."""
     crop_size: tuple[PositiveInt, PositiveInt] | None = None
     """(width, height) in px of the crop that is stretched to `input_size`; None: `input_size`."""
-    padding: PositiveFloat = 1.25
-    """A crop's sides over its box's sides."""
+    padding: PositiveFloat = PADDING
+    """Ratio of a crop's sides to its box's sides."""
     color_order: ColorOrder = "rgb"
-    """Of the input's channels."""
+    """Order of the input's channels."""
     mean: Channels
-    """Subtracted from the 0-255 channels, in `color_order`."""
+    """What is subtracted from the 0-255 channels, in `color_order`."""
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
-    """Divides them then."""
-    split_ratio: PositiveFloat = 2.0
-    """Bins an input px."""
+    """What the channels are then divided by, in `color_order`."""
+    split_ratio: PositiveFloat = SPLIT_RATIO
+    """Bins per input px."""
     sigma: tuple[PositiveFloat, PositiveFloat] | None = None
     """Widths (x, y) in bins of the labels' Gaussians in training, where known."""
-    beta: PositiveFloat = 10.0
-    """Logits times this, soft-maxed, are the predicted distribution."""
+    beta: PositiveFloat = BETA
+    """softmax(beta * logits) is the predicted distribution."""
     source: Text
     """Where the model comes from, in words."""
     license: str | None = None
+    posecache: str | None = None
+    """The version that wrote this card."""
     extra: dict[str, Any] = field(default_factory=dict)
-    """What else its maker wants to keep: recipe digest, seed."""
+    """Whatever else its maker wants to keep, such as the recipe's digest and the seed."""
 
     def save(self, path: Path) -> None:
         """Write the card as JSON, whole or not at all; what `load` refuses is not written."""

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from posecache import files
-from posecache.inference import Session
+from posecache.models.session import Session
 
 GOLDEN_FILE = "golden.npz"
-# Of the largest logit: CPUs differ by 1e-5, GPUs in full float32 by 1e-4; TF32, swapped colours or
-# another normalisation by more than 1e-2.
+# As a share of the largest logit. CPUs differ by 1e-5, GPUs in full float32 by 1e-4; TF32, swapped
+# colours or another normalisation make it more than 1e-2.
 TOLERANCE = 5e-3
 
 
@@ -29,7 +29,7 @@ def write(folder: Path, session: Session) -> None:
         raise ValueError(f"{session.path}: gives logits that are not finite")
     buffer = io.BytesIO()
     np.savez_compressed(buffer, crop=crop, simcc_x=x, simcc_y=y)
-    files.write_whole(folder / GOLDEN_FILE, buffer.getvalue())
+    files.write_atomically(folder / GOLDEN_FILE, buffer.getvalue())
 
 
 def check(folder: Path, session: Session) -> None:

@@ -1,5 +1,5 @@
-"""Models made elsewhere, checked and given a card: ONNX files (MMDeploy's, rtmlib's, our export's)
-and MMPose's checkpoints.
+"""Models made elsewhere are checked and given a card: ONNX files (MMDeploy's, rtmlib's, ours) and
+MMPose's checkpoints.
 """
 
 import hashlib
@@ -12,16 +12,18 @@ import onnx
 import onnxruntime
 
 from posecache import files, skeletons
-from posecache.inference import RUNTIME_ERRORS, Session
-from posecache.models import card as cards
-from posecache.models import golden, mmpose_checkpoint
+from posecache.contract import IMAGENET_MEAN, IMAGENET_STD, SPLIT_RATIO
+from posecache.models import checkpoint
 from posecache.models.card import Card
-from posecache.models.onnx_export import INPUT, OUTPUTS, to_bytes
-from posecache.models.rtmpose import SPLIT_RATIO
+from posecache.models.export import INPUT, OUTPUTS, to_bytes
+from posecache.models.folder import write_model
+from posecache.models.networks import Size
+from posecache.models.session import RUNTIME_ERRORS
+from posecache.models.settings import Channels, ColorOrder, Import
 
 CHECKPOINTS = (".pth", ".pt")
 
-BATCH = 2  # of the trial run; a graph that secretly expects one image fails on it
+BATCH = 2  # of the trial run; a graph that only works for one image fails on it
 
 
 def import_model(
@@ -29,59 +31,41 @@ def import_model(
     folder: Path,
     *,
     name: str,
-    skeleton: str,
-    input_size: tuple[int, int],
-    crop_size: tuple[int, int] | None = None,
-    padding: float = 1.25,
-    color_order: cards.ColorOrder = "rgb",
-    mean: cards.Channels | None = None,
-    std: cards.Channels | None = None,
-    expected_sha256: str | None = None,
-    license: str | None = None,
+    settings: Import,
+    crop_size: Size | None = None,
 ) -> Card:
     """Bring an ONNX file or an MMPose checkpoint into `folder` as model.onnx; write the card last.
 
-    `input_size` is (width, height) in px; where `crop_size` differs, a crop of that size is
-    stretched to it. `mean` and `std`, in `color_order`, are ImageNet's unless given.
-    `expected_sha256` is the source's, or its first digits. Raises ValueError for another file than
-    expected and for whatever `check_graph` or `mmpose_checkpoint.network` refuse.
+    A checkpoint's weights go to weights.pt as well. Where `crop_size`, (width, height) in px,
+    differs from the input size, a crop of that size is stretched to it. Raises ValueError for a
+    file other than expected and for whatever `check_graph` or `checkpoint.network` refuse.
     """
-    digest = _checked_sha256(source, expected_sha256)
-    num_keypoints = skeletons.load(skeleton).num_keypoints
+    digest = _checked_sha256(source, settings.sha256)
+    num_keypoints = skeletons.load(settings.skeleton).num_keypoints
+    size, weights = settings.input_size, None
     if source.suffix in CHECKPOINTS:
-        model = to_bytes(mmpose_checkpoint.network(source, num_keypoints, input_size))
+        network = checkpoint.network(source, num_keypoints, size)
+        model, weights = to_bytes(network, size), checkpoint.as_bytes(network)
     else:
-        check_graph(source, num_keypoints, input_size, SPLIT_RATIO)
+        check_graph(source, num_keypoints, size, SPLIT_RATIO)
         model = source.read_bytes()
     card = Card(
         name=name,
         sha256=hashlib.sha256(model).hexdigest(),
-        skeleton=skeleton,
-        input_size=input_size,
+        skeleton=settings.skeleton,
+        input_size=size,
         crop_size=crop_size,
-        padding=padding,
-        color_order=color_order,
-        mean=mean or _in_order(cards.IMAGENET_MEAN, color_order),
-        std=std or _in_order(cards.IMAGENET_STD, color_order),
+        padding=settings.padding,
+        color_order=settings.color_order,
+        mean=settings.mean or _in_order(IMAGENET_MEAN, settings.color_order),
+        std=settings.std or _in_order(IMAGENET_STD, settings.color_order),
         source=f"imported from {source.name} (sha256 {digest})",
-        license=license,
+        license=settings.license,
     )
-    write_model(folder, model, card)
-    return card
+    return write_model(folder, card, model, weights)
 
 
-def write_model(folder: Path, model: bytes, card: Card) -> None:
-    """A model's folder: model.onnx, its golden crop, and last its card."""
-    # An older card must not lie beside the new model for even a moment.
-    (folder / cards.CARD_FILE).unlink(missing_ok=True)
-    files.write_whole(folder / cards.MODEL_FILE, model)
-    golden.write(folder, Session(folder / cards.MODEL_FILE, card, batch=1))
-    card.save(folder / cards.CARD_FILE)
-
-
-def check_graph(
-    onnx_path: Path, num_keypoints: int, input_size: tuple[int, int], split_ratio: float
-) -> None:
+def check_graph(onnx_path: Path, num_keypoints: int, input_size: Size, split_ratio: float) -> None:
     """Check that a file takes `input` (batch, 3, H, W) and gives SimCC logits of K keypoints.
 
     Only the input's batch axis may be free. The outputs' shapes are those of a trial run, not the
@@ -109,13 +93,13 @@ def _checked_sha256(source: Path, expected: str | None) -> str:
     return digest
 
 
-def _in_order(rgb: cards.Channels, color_order: cards.ColorOrder) -> cards.Channels:
+def _in_order(rgb: Channels, color_order: ColorOrder) -> Channels:
     red, green, blue = rgb
     return (red, green, blue) if color_order == "rgb" else (blue, green, red)
 
 
-def _check_declaration(path: Path, input_size: tuple[int, int]) -> None:
-    """Names of inputs and outputs, and the input's type and axes, as the file declares them."""
+def _check_declaration(path: Path, input_size: Size) -> None:
+    """Check what the file declares: names of inputs and outputs, the input's type and axes."""
     graph = _read_graph(path)
     weights = {tensor.name for tensor in graph.initializer}
     inputs = {value.name: value for value in graph.input if value.name not in weights}
@@ -144,10 +128,10 @@ def _read_graph(path: Path) -> onnx.GraphProto:
     return graph
 
 
-def _trial_run(path: Path, input_size: tuple[int, int]) -> list[np.ndarray]:
+def _trial_run(path: Path, input_size: Size) -> list[np.ndarray]:
     """The outputs for blank images."""
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what it would log comes as an exception too
+    options.log_severity_level = 4  # whatever it would log is also raised as an exception
     width, height = input_size
     blank = np.zeros((BATCH, 3, height, width), np.float32)
     try:

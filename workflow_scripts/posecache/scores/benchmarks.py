@@ -4,70 +4,63 @@ Shapes: N samples, Km keypoints of the model, K keypoints of the benchmark.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+import posecache
 from posecache import geometry, simcc, skeletons
-from posecache.logits import LogitStore
-from posecache.samples import SampleStore
+from posecache.logits.store import LogitStore
+from posecache.samples.store import SampleStore
 from posecache.scores.oks import coco_ap
 from posecache.scores.pckh import grouped
+from posecache.scores.settings import Measure
 from posecache.skeletons import Skeleton
 
 READ_ROWS = 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Benchmark:
-    """What is measured, and how."""
+def evaluate(
+    name: str, measure: Measure, logits: LogitStore, samples: SampleStore
+) -> dict[str, Any]:
+    """The score record, on the benchmark `name`, of the model that made `logits`.
 
-    name: str
-    metric: Literal["oks", "pckh"]
-    shared_with: str | None = None  # a skeleton: only the keypoints that it has too count
-    rescore: bool = True
-    nms: float | None = 0.9
-
-
-def evaluate(benchmark: Benchmark, logits: LogitStore, samples: SampleStore) -> dict[str, Any]:
-    """The score record of the model whose `logits` these are: `metrics` (0-100) and `protocol`.
-
-    A keypoint that the model lacks is predicted at (0, 0) with score 0. Raises ValueError for PCKh
-    over samples without head sizes.
+    It holds `metrics` (0-100), `protocol`, and who made it. A keypoint that the model lacks is
+    predicted at (0, 0) with score 0. Raises ValueError for PCKh over samples without head sizes.
     """
-    skeleton = _counted(benchmark, samples)
+    skeleton = _counted(measure, samples)
     keypoints, scores, areas = predict(logits, skeleton)
     protocol: dict[str, Any] = {
-        "metric": benchmark.metric,
+        "metric": measure.metric,
         "samples": samples.folder.name,
         "n": samples.n,
         "boxes": samples.boxes,
         "flip": logits.flip,
         "keypoints": list(skeleton.keypoints),
     }
-    if benchmark.metric == "oks":
-        protocol |= {"rescore": benchmark.rescore, "nms": benchmark.nms}
+    if measure.metric == "oks":
+        protocol |= {"rescore": measure.rescore, "nms": measure.nms}
         protocol["sigmas"] = list(skeleton.sigmas)
-        metrics = _oks(benchmark, samples, skeleton, keypoints, scores, areas)
+        metrics = _oks(measure, samples, skeleton, keypoints, scores, areas)
     else:
         metrics = _pckh(samples, skeleton, keypoints)
     return {
         "model": logits.model,
         "skeleton": logits.skeleton,
         "num_keypoints": skeletons.load(logits.skeleton).num_keypoints,
-        "benchmark": benchmark.name,
+        "benchmark": name,
         "metrics": metrics,
         "protocol": protocol,
+        "posecache": posecache.__version__,
     }
 
 
-def _counted(benchmark: Benchmark, samples: SampleStore) -> Skeleton:
+def _counted(measure: Measure, samples: SampleStore) -> Skeleton:
     """The samples' skeleton, or its part that another skeleton shares."""
-    whole = skeletons.load(samples.skeleton)
-    if benchmark.shared_with is None:
-        return whole
-    return skeletons.part(whole, skeletons.shared(whole, skeletons.load(benchmark.shared_with)))
+    known = skeletons.load(samples.skeleton)
+    if measure.shared_with is None:
+        return known
+    return skeletons.part(known, skeletons.shared(known, skeletons.load(measure.shared_with)))
 
 
 def predict(logits: LogitStore, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,7 +83,7 @@ def predict(logits: LogitStore, skeleton: Skeleton) -> tuple[np.ndarray, np.ndar
 
 
 def _oks(
-    benchmark: Benchmark,
+    measure: Measure,
     samples: SampleStore,
     skeleton: Skeleton,
     keypoints: np.ndarray,
@@ -112,13 +105,13 @@ def _oks(
         }
         for row in range(samples.n)
     ]
-    return coco_ap(record, predictions, skeleton, benchmark.rescore, benchmark.nms)
+    return coco_ap(record, predictions, skeleton, measure.rescore, measure.nms)
 
 
 def _places(samples: SampleStore, skeleton: Skeleton) -> list[int]:
-    """Where the samples' skeleton has each counted keypoint."""
-    whole = skeletons.load(samples.skeleton)
-    return [whole.keypoints.index(name) for name in skeleton.keypoints]
+    """Index of each counted keypoint in the samples' skeleton."""
+    known = skeletons.load(samples.skeleton)
+    return [known.keypoints.index(name) for name in skeleton.keypoints]
 
 
 def restrict(record: Mapping[str, Any], indices: Sequence[int]) -> dict[str, Any]:

@@ -16,11 +16,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from posecache import files, skeletons
+from posecache.scores.settings import COCO_KEYS, CROWD_KINDS
 from posecache.skeletons import Skeleton
 
-KEYS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
-# CrowdPose's kinds of images by their crowdIndex, as its evaluation has them (its paper says 0.1).
-CROWD_KINDS = {"AP_easy": (-1.0, 0.2), "AP_medium": (0.2, 0.8), "AP_hard": (0.8, float("inf"))}
 VALID_SCORE = 0.2  # keypoints below it do not count in a person's score
 
 Record = Mapping[str, Any]
@@ -40,7 +38,7 @@ def coco_ap(
     box, for NMS) and, where it is known, `bbox` (xywh image px): its size, else the keypoints'
     extent, decides whether an unmatched person is medium or large. With `rescore` a person's score
     is its box score times the mean of its keypoint scores above 0.2; persons of an image whose OKS
-    exceeds `nms` are merged, None keeps all. Where images have a `crowdIndex` there are AP_easy,
+    exceeds `nms` are merged; None keeps all. Where images have a `crowdIndex` there are AP_easy,
     AP_medium and AP_hard too. Raises ValueError for a prediction of another number
     of keypoints or of an unknown image.
     """
@@ -51,7 +49,7 @@ def coco_ap(
     if nms is not None:
         people = _merge(people, np.array(skeleton.sigmas), nms)
     if not people:
-        return dict.fromkeys(KEYS, 0.0)
+        return dict.fromkeys(COCO_KEYS, 0.0)
     return _evaluate(record, [_result(person) for person in people], skeleton)
 
 
@@ -136,7 +134,7 @@ def _evaluate(
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-        metrics = dict(zip(KEYS, (100 * evaluation.stats).tolist(), strict=True))
+        metrics = dict(zip(COCO_KEYS, (100 * evaluation.stats).tolist(), strict=True))
         if all("crowdIndex" in image for image in record["images"]):
             metrics |= _by_crowding(record, evaluation)
     return metrics

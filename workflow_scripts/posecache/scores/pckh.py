@@ -10,18 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from posecache import skeletons
+from posecache.scores.settings import PCKH_GROUPS
 
 THRESHOLD, STRICT = 0.5, 0.1
-LEFT_OUT = ("pelvis", "thorax")  # of every mean, as MPII's evaluation has it
-GROUPS = {
-    "head": ("head_top",),
-    "shoulder": ("left_shoulder", "right_shoulder"),
-    "elbow": ("left_elbow", "right_elbow"),
-    "wrist": ("left_wrist", "right_wrist"),
-    "hip": ("left_hip", "right_hip"),
-    "knee": ("left_knee", "right_knee"),
-    "ankle": ("left_ankle", "right_ankle"),
-}
+LEFT_OUT = ("pelvis", "thorax")  # left out of every mean, as in MPII's evaluation
 
 
 def mpii_pckh(
@@ -31,7 +23,7 @@ def mpii_pckh(
 
     `predictions` (N, 16, 2) 0-based image px, `keypoints` (N, 16, 2) 1-based as MPII's,
     `labelled` (N, 16), `head_size` (N,) px, 0.6 of the head box's diagonal. A group is the plain
-    mean of its joints, the means weigh each joint by how often it is labelled.
+    mean of its joints; the means weigh each joint by how often it is labelled.
     """
     names = skeletons.load("mpii16").keypoints
     return grouped(predictions + 1.0, keypoints, labelled, head_size, names)
@@ -46,7 +38,7 @@ def grouped(
 ) -> dict[str, float]:
     """MPII's groups and means over the keypoints `names`, both in the same image px.
 
-    Groups of which a joint is not among `names` are left out.
+    Groups with a joint that is not among `names` are left out.
     """
     labelled = np.asarray(labelled, bool).reshape(keypoints.shape[:2])
     distance = normalised_distance(predictions, keypoints, labelled, head_size)
@@ -55,7 +47,7 @@ def grouped(
     place = {name: index for index, name in enumerate(names)}
     result = {
         group: float(np.mean([loose[place[joint]] for joint in joints]))
-        for group, joints in GROUPS.items()
+        for group, joints in PCKH_GROUPS.items()
         if all(joint in place for joint in joints)
     }
     counted = [index for name, index in place.items() if name not in LEFT_OUT]
@@ -71,7 +63,7 @@ def grouped(
 def normalised_distance(
     predictions: np.ndarray, keypoints: np.ndarray, labelled: np.ndarray, head_size: np.ndarray
 ) -> np.ndarray:
-    """Distances (N, K) over the head size; infinite where not labelled."""
+    """Distances (N, K) divided by the head size; infinite where not labelled."""
     distance = np.linalg.norm(predictions - keypoints, axis=-1)
     return np.where(labelled, distance / np.reshape(head_size, (-1, 1)), np.inf)
 

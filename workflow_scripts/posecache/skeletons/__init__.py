@@ -4,9 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import yaml
+from pydantic import AfterValidator
 
 FOLDER = Path(__file__).parent
 NEEDED = {"keypoints", "sigmas", "links"}
@@ -25,7 +27,7 @@ class Skeleton:
 
     @property
     def num_keypoints(self) -> int:
-        """K."""
+        """The number of keypoints, K."""
         return len(self.keypoints)
 
     def indices_in(self, other: "Skeleton") -> tuple[np.ndarray, np.ndarray]:
@@ -50,8 +52,17 @@ def load(name: str) -> Skeleton:
     return parse(yaml.safe_load(path.read_text()), name, str(path))
 
 
+def known(name: str) -> str:
+    """The name itself; ValueError if there is no such skeleton."""
+    load(name)
+    return name
+
+
+SkeletonName = Annotated[str, AfterValidator(known)]
+
+
 def files_of(name: str) -> list[str]:
-    """The YAML files of your own that a skeleton's name, perhaps a union, refers to."""
+    """The user's own YAML files that a skeleton's name, perhaps a union, refers to."""
     return [part for part in name.split("+") if _is_file(part)]
 
 

@@ -1,22 +1,24 @@
 """The losses: named, unweighted parts, and the weights that add them up once.
 
-One reduction for all parts of `equation-8`: KL summed over bins, mean of the two axes, summed over
-keypoints and divided by the student's K, mean over the batch. It is Eq. 8 of the paper
+All parts of `equation-8` are reduced in one way: KL summed over bins, mean of the two axes, summed
+over keypoints and divided by the student's K, mean over the batch. It is Eq. 8 of the paper
 (arXiv:2405.20084) up to one common factor, so that a weight means the same at any batch size and
 bin count. `authors-code` keeps the reductions and the weights of the authors' public code.
 
 Shapes: B samples, K student keypoints, Kt teacher keypoints, Wx and Wy bins.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-Mode = Literal["equation-8", "authors-code"]
-KeypointLoss = Literal["simcc_kl", "l2"]
+from posecache.contract import BETA, SPLIT_RATIO
+from posecache.training.recipe import LABEL_LOSSES, Distil
+
+Pair: TypeAlias = tuple[Tensor, Tensor]  # logits x (B, K, Wx) and y (B, K, Wy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,11 @@ class Truth:
     label_y: Tensor  # (B, K, Wy)
     keypoints: Tensor  # (B, K, 2) input px; any finite value where the weight is 0
     weight: Tensor  # (B, K) 1 where labelled, else 0
+
+
+# (student's logits, truth, temperature, bins per input px) -> loss (B, K), 0 where the weight is 0:
+# an entry of recipe.LABEL_LOSSES.
+LabelLoss: TypeAlias = Callable[[Pair, Truth, float, float], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,34 +50,33 @@ class TeacherTarget:
 class Objective:
     """Which losses a student minimises, and with which weights."""
 
-    keypoint_loss: KeypointLoss = "simcc_kl"
-    mode: Mode = "equation-8"
-    alpha: float = 1.0  # weight of L_CK; 1 without teachers
-    beta: Mapping[str, float]  # weight of each teacher's L_D
-    temperature: float = 10.0  # the 10 of softmax(10 * logits)
-    split_ratio: float = 2.0
+    label_loss: str = "simcc_kl"  # an entry of recipe.LABEL_LOSSES
+    distil: Distil | None = None  # None: labels only
+    temperature: float = BETA  # the 10 of softmax(10 * logits)
+    split_ratio: float = SPLIT_RATIO
 
     def parts(
         self, simcc_x: Tensor, simcc_y: Tensor, truth: Truth, targets: Mapping[str, TeacherTarget]
     ) -> dict[str, Tensor]:
         """Unweighted scalars: `L_CK`, and `L_D/{teacher}` for each of `targets`."""
         pred = (simcc_x, simcc_y)
-        parts = {"L_CK": self._keypoint_part(pred, truth)}
+        parts = {"L_CK": self._label_part(pred, truth)}
         for name, target in targets.items():
             kl = distillation_kl(pred, target, self.temperature)
-            if self.mode == "authors-code":  # adds the axes, divides by the teacher's keypoints
+            if self._as_authors:  # adds the axes, divides by the teacher's keypoints
                 parts[f"L_D/{name}"] = 2 * kl.sum() / kl.numel()
             else:
                 parts[f"L_D/{name}"] = kl.sum() / truth.weight.numel()
         return parts
 
-    def _keypoint_part(self, pred: tuple[Tensor, Tensor], truth: Truth) -> Tensor:
-        if self.mode == "authors-code":
+    @property
+    def _as_authors(self) -> bool:
+        return self.distil is not None and self.distil.mode == "authors-code"
+
+    def _label_part(self, pred: Pair, truth: Truth) -> Tensor:
+        if self._as_authors:
             return kl_discret(pred, truth, self.temperature)
-        if self.keypoint_loss == "l2":
-            loss = soft_argmax_l2(pred, truth, self.temperature, self.split_ratio)
-        else:
-            loss = label_kl(pred, truth, self.temperature)
+        loss = LABEL_LOSSES[self.label_loss](pred, truth, self.temperature, self.split_ratio)
         return loss.sum() / truth.weight.numel()
 
     def weights(self, progress: float) -> dict[str, float]:
@@ -80,18 +86,17 @@ class Objective:
         the parts count once by themselves and once inside the total, and the linear decay reaches
         the last-named teacher only.
         """
-        if self.mode == "authors-code":
-            weights = {"L_CK": 1 + self.alpha}
-            weights |= {f"L_D/{name}": 2 * beta for name, beta in self.beta.items()}
-            last = list(weights)[-1]
-            if last != "L_CK":
-                weights[last] *= 1 - progress
+        if self.distil is None:
+            return {"L_CK": 1.0}
+        alpha, beta = self.distil.alpha, self.distil.teachers
+        if self._as_authors:
+            weights = {"L_CK": 1 + alpha} | {f"L_D/{n}": 2 * b for n, b in beta.items()}
+            weights[list(weights)[-1]] *= 1 - progress
             return weights
-        rest = 1 - self.alpha
-        return {"L_CK": self.alpha} | {f"L_D/{n}": rest * b for n, b in self.beta.items()}
+        return {"L_CK": alpha} | {f"L_D/{n}": (1 - alpha) * b for n, b in beta.items()}
 
 
-def label_kl(pred: tuple[Tensor, Tensor], truth: Truth, temperature: float) -> Tensor:
+def label_kl(pred: Pair, truth: Truth, temperature: float, split_ratio: float) -> Tensor:
     """KL(softmax(t * label) || softmax(t * logits)), mean of the axes, times weight: (B, K)."""
     labels = (truth.label_x, truth.label_y)
     axes = [
@@ -101,9 +106,7 @@ def label_kl(pred: tuple[Tensor, Tensor], truth: Truth, temperature: float) -> T
     return (axes[0] + axes[1]) / 2 * truth.weight
 
 
-def soft_argmax_l2(
-    pred: tuple[Tensor, Tensor], truth: Truth, temperature: float, split_ratio: float
-) -> Tensor:
+def soft_argmax_l2(pred: Pair, truth: Truth, temperature: float, split_ratio: float) -> Tensor:
     """Squared distance in input px^2 of the expected position, times weight: (B, K). Eq. 6."""
     places = []
     for logits in pred:
@@ -113,8 +116,8 @@ def soft_argmax_l2(
     return distance.square().sum(-1) * truth.weight
 
 
-def kl_discret(pred: tuple[Tensor, Tensor], truth: Truth, temperature: float) -> Tensor:
-    """KL of labels and logits: mean over bins, sum over batch, keypoints and axes, over K.
+def kl_discret(pred: Pair, truth: Truth, temperature: float) -> Tensor:
+    """KL of labels and logits: mean over bins, sum over batch, keypoints and axes, divided by K.
 
     Source: MMPose models/losses/classification_loss.py, KLDiscretLoss with label softmax.
     """
@@ -125,9 +128,7 @@ def kl_discret(pred: tuple[Tensor, Tensor], truth: Truth, temperature: float) ->
     return total / truth.weight.shape[1]
 
 
-def distillation_kl(
-    pred: tuple[Tensor, Tensor], target: TeacherTarget, temperature: float
-) -> Tensor:
+def distillation_kl(pred: Pair, target: TeacherTarget, temperature: float) -> Tensor:
     """KL(teacher || student), mean of the axes, times weight: (B, Kt). Eq. 7."""
     probs = (target.prob_x, target.prob_y)
     axes = [

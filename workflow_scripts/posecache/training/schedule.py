@@ -6,7 +6,7 @@ import math
 def learning_rate(
     step: int, total_steps: int, *, base: float, warmup_steps: int, final_ratio: float
 ) -> float:
-    """Linear warm-up from 1e-5 * base, flat to half of the run, cosine to final_ratio * base.
+    """Linear warm-up from 1e-5 * base, constant to half of the run, cosine to final_ratio * base.
 
     `step` counts from 0. Source: RTMPose's configs (LinearLR by step, CosineAnnealingLR over the
     second half of the epochs).

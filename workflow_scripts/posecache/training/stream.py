@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from posecache import skeletons
-from posecache.logits import LogitStore
-from posecache.samples import SampleStore
+from posecache.logits.store import LogitStore
+from posecache.samples.store import SampleStore
 from posecache.skeletons import Skeleton
+from posecache.training.batch import Batch, CachedViews, Pool
+from posecache.training.recipe import WINDOW_CHUNKS
 
-Columns = dict[str, np.ndarray]
 Key = tuple[int, int]  # a set, and a chunk in it
 
 
@@ -32,31 +33,6 @@ class TrainingSet:
             assert store.n == self.samples.n, f"{name}: {store.n} rows, samples {self.samples.n}"
 
 
-class Pool:
-    """Rows of several chunks, taken without ever being joined: joining would hold them twice."""
-
-    def __init__(self, parts: Sequence[Columns]) -> None:
-        self._parts = parts
-        self._ends = np.cumsum([len(part["box"]) for part in parts])
-
-    def __len__(self) -> int:
-        return int(self._ends[-1])
-
-    def take(self, rows: np.ndarray) -> Columns:
-        """The rows (B,) of the chunks laid end to end, as a chunk of their own."""
-        which = np.searchsorted(self._ends, rows, side="right")
-        taken = {
-            name: np.empty((len(rows), *column.shape[1:]), column.dtype)
-            for name, column in self._parts[0].items()
-        }
-        for index in np.unique(which):
-            part, here = self._parts[index], np.flatnonzero(which == index)
-            local = rows[here] - self._ends[index] + len(part["box"])
-            for name, column in taken.items():
-                column[here] = part[name][local]
-        return taken
-
-
 def shuffled_chunks(counts: Sequence[int], seed: int, epoch: int) -> list[Key]:
     """(set, chunk) of every chunk once; `counts` holds each set's number of chunks."""
     chunks = [(index, chunk) for index, count in enumerate(counts) for chunk in range(count)]
@@ -67,11 +43,7 @@ def shuffled_chunks(counts: Sequence[int], seed: int, epoch: int) -> list[Key]:
 class Stream:
     """Batches of samples and logits of several sets in one student's skeleton.
 
-    A batch is a dict of arrays, leading axis B: `crops` (B, S, S, 3) uint8 RGB, `crop_matrix`
-    (B, 2, 3) image px to crop px, `box` (B, 4) xywh image px, `keypoints` (B, K, 2) image px with
-    NaN where unlabelled, and for each teacher and its V views `{name}/x` (B, V, Kt, Wx),
-    `{name}/y` (B, V, Kt, Wy) and `{name}/matrix` (B, V, 2, 3) image px to teacher-input px. The
-    rows left over by whole batches are dropped, other ones each epoch.
+    The rows that do not fill a whole batch are dropped; they differ from epoch to epoch.
     """
 
     def __init__(
@@ -81,35 +53,38 @@ class Stream:
         *,
         batch_size: int,
         seed: int,
-        memory_mb: int,
-        chunk_rows: int = 64,
-        window_chunks: int = 16,
+        memory_mb: float,
+        window_chunks: int = WINDOW_CHUNKS,
         threads: int = 1,
     ) -> None:
+        """Raises ValueError where a batch cannot be filled or where crops differ in size."""
         self.sets, self.skeleton = sets, skeleton
-        self.batch_size, self.seed, self.chunk_rows = batch_size, seed, chunk_rows
-        self.window_chunks = max(window_chunks, -(-batch_size // chunk_rows))
-        self.rows = sum(s.samples.n for s in sets)
-        self.steps_per_epoch = self.rows // batch_size
+        self.batch_size, self.seed = batch_size, seed
+        self._chunk_rows = [s.samples.layout.chunk_rows for s in sets]
+        self._window_chunks = max(window_chunks, -(-batch_size // min(self._chunk_rows)))
+        count = sum(s.samples.n for s in sets)
+        self.steps_per_epoch = count // batch_size
         if not self.steps_per_epoch:
-            raise ValueError(f"{self.rows} samples do not fill one batch of {batch_size}")
+            raise ValueError(f"{count} samples do not fill one batch of {batch_size}")
         sizes = {str(s.samples.folder): s.samples.crop_size for s in sets}
         if len(set(sizes.values())) > 1:
-            raise ValueError(f"sample sets with crops of unlike sizes: {sizes}")
+            raise ValueError(f"sample sets with crops of different sizes: {sizes}")
         self._memory = memory_mb * 2**20
         self._readers = ThreadPoolExecutor(threads)
-        self._cache: dict[Key, Columns] = {}
-        self._cached_bytes = 0
+        self._cache: dict[Key, Batch] = {}
+        self.cached_bytes = 0
 
-    def epoch(self, epoch: int) -> Iterator[Columns]:
+    def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of one epoch."""
-        counts = [-(-s.samples.n // self.chunk_rows) for s in self.sets]
+        counts = [
+            -(-s.samples.n // rows) for s, rows in zip(self.sets, self._chunk_rows, strict=True)
+        ]
         chunks = shuffled_chunks(counts, self.seed, epoch)
         rng = np.random.default_rng([self.seed, epoch, 1])
         windows = [
-            chunks[i : i + self.window_chunks] for i in range(0, len(chunks), self.window_chunks)
+            chunks[i : i + self._window_chunks] for i in range(0, len(chunks), self._window_chunks)
         ]
-        rest: list[Columns] = []
+        rest: list[Batch] = []
         with ThreadPoolExecutor(max_workers=1) as reader:
             ahead = reader.submit(self._window, windows[0])
             for index in range(len(windows)):
@@ -117,41 +92,40 @@ class Stream:
                 if index + 1 < len(windows):
                     ahead = reader.submit(self._window, windows[index + 1])
                 order = rng.permutation(len(pool))
-                whole = len(pool) - len(pool) % self.batch_size
-                for start in range(0, whole, self.batch_size):
+                full = len(pool) - len(pool) % self.batch_size
+                for start in range(0, full, self.batch_size):
                     yield pool.take(order[start : start + self.batch_size])
-                rest = [pool.take(order[whole:])]
+                rest = [pool.take(order[full:])]
 
-    def _window(self, window: list[Key]) -> list[Columns]:
+    def _window(self, window: list[Key]) -> list[Batch]:
         """A window's chunks, read by several threads and kept where they fit."""
         missing = [key for key in window if key not in self._cache]
         read = dict(zip(missing, self._readers.map(self._read, missing), strict=True))
         parts = [self._cache[key] if key in self._cache else read[key] for key in window]
         # In a shuffled order no chunk is needed sooner than another: nothing is ever evicted.
-        for key, columns in read.items():
-            size = sum(column.nbytes for column in columns.values())
-            if self._cached_bytes + size <= self._memory:
-                self._cache[key] = columns
-                self._cached_bytes += size
+        for key, part in read.items():
+            if self.cached_bytes + part.nbytes <= self._memory:
+                self._cache[key] = part
+                self.cached_bytes += part.nbytes
         return parts
 
-    def _read(self, key: Key) -> Columns:
+    def _read(self, key: Key) -> Batch:
         """One decoded chunk."""
         index, chunk = key
-        source = self.sets[index]
-        start = chunk * self.chunk_rows
-        stop = min(start + self.chunk_rows, source.samples.n)
-        samples = source.samples
-        columns = {
-            "crops": samples.crops(start, stop),
-            "crop_matrix": samples.column("crop_matrix")[start:stop],
-            "box": samples.column("box")[start:stop],
-            "keypoints": self._in_skeleton(samples, start, stop),
-        }
+        source, samples = self.sets[index], self.sets[index].samples
+        start = chunk * self._chunk_rows[index]
+        stop = min(start + self._chunk_rows[index], samples.n)
+        teachers = {}
         for name, store in source.logits.items():
             x, y, matrix = store.read(slice(start, stop))
-            columns |= {f"{name}/x": x, f"{name}/y": y, f"{name}/matrix": matrix}
-        return columns
+            teachers[name] = CachedViews(x=x, y=y, matrix=matrix)
+        return Batch(
+            crops=samples.crops(start, stop),
+            crop_matrix=samples.column("crop_matrix")[start:stop],
+            box=samples.column("box")[start:stop],
+            keypoints=self._in_skeleton(samples, start, stop),
+            teachers=teachers,
+        )
 
     def _in_skeleton(self, samples: SampleStore, start: int, stop: int) -> np.ndarray:
         """A set's keypoints at their places in the student's skeleton, NaN elsewhere."""

@@ -1,0 +1,90 @@
+import re
+
+import pytest
+from demo_config import DEMO, ROOT, changed
+from pydantic import BaseModel
+
+from posecache import config
+from posecache.config import schema
+from posecache.datasets.demo.settings import DemoSet
+from posecache.logits import Views
+from posecache.samples import Crops
+from posecache.tables.settings import OwnTable
+from posecache.training.recipe import Distil
+
+DEMO_FILE = (ROOT / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        config.Config, schema.Demo, DemoSet, schema.Samples, Crops, schema.ImportedTeacher,
+        schema.HomeTrainedTeacher, schema.Student, Distil, schema.Benchmark, schema.Tables,
+        OwnTable, schema.Logits, Views, schema.Compute,
+    ],
+)  # fmt: skip
+def test_every_key_stands_in_the_demo_configuration(section: type[BaseModel]) -> None:
+    keys = set(re.findall(r"(?:^|[{, ])([a-z_0-9]+):(?: |$)", DEMO_FILE, re.MULTILINE))
+    assert set(section.model_fields) - keys == set()
+
+
+def test_the_demo_configuration_is_valid() -> None:
+    assert config.load(ROOT / "config.yaml", ROOT) == config.parse(DEMO)
+
+
+def test_skeleton_is_the_union_of_samples_and_teachers() -> None:
+    demo = config.parse(DEMO)
+    assert demo.skeleton("unified-t") == "coco17+mpii16"
+    assert demo.skeleton("mpii-t") == "mpii16"
+    assert demo.skeleton("teacher-coco") == "coco17"
+    only_coco = config.parse(changed("students.unified-t.samples", ["coco-train"]))
+    assert only_coco.skeleton("unified-t") == "coco17+mpii16"
+
+
+def test_a_models_training_goes_on_top_of_the_common_one() -> None:
+    demo = config.parse(changed("students.mpii-t.training", {"epochs": 3}))
+    assert demo.recipe("mpii-t").epochs == 3
+    assert demo.recipe("mpii-t").lr == DEMO["training"]["lr"]
+
+
+def test_a_stretched_crop_is_the_students() -> None:
+    teacher = {"weights": "a.pth", "skeleton": "mpii16", "input_size": [64, 64]}
+    record = changed("teachers.third", teacher | {"crop": "stretch"})
+    record["teachers"]["fourth"] = teacher
+    parsed = config.parse(record)
+    assert parsed.crop_size("third") == (64, 96)
+    assert parsed.crop_size("fourth") is None
+
+
+def test_teachers_are_files_or_are_trained_here() -> None:
+    teacher = {"weights": "a.pth", "skeleton": "mpii16", "input_size": [64, 64]}
+    parsed = config.parse(changed("teachers.third", teacher))
+    assert list(parsed.imported) == ["third"]
+    assert {"teacher-coco", "unified-t"} <= parsed.trained.keys()
+    assert "third" not in parsed.trained
+    assert parsed.input_size("third") == (64, 64)
+    assert parsed.input_size("teacher-coco") == (64, 96)
+
+
+def test_a_student_is_scored_where_a_keypoint_of_its_own_counts() -> None:
+    record = changed("students.unified-t.benchmarks", ["mpii"])
+    demo = config.parse(record)
+    assert demo.benchmarks_of("unified-t") == ["mpii"]
+    assert demo.benchmarks_of("mpii-t") == list(DEMO["benchmarks"])
+
+
+def test_a_benchmark_without_a_keypoint_of_the_students_is_none_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = tmp_path_factory.mktemp("skeletons") / "toes.yaml"
+    path.write_text("keypoints: [toe]\nsigmas: [0.1]\nlinks: []\n")
+    record = changed("samples.toes", DEMO["samples"]["coco-val"] | {"skeleton": str(path)})
+    record["benchmarks"]["toes"] = {"samples": "toes", "metric": "oks"}
+    demo = config.parse(record)
+    assert demo.benchmarks_of("coco-t") == list(DEMO["benchmarks"])
+
+
+def test_parts_name_models_by_section_and_role() -> None:
+    parts = config.parse(DEMO).tables.parts
+    assert parts["tiny.unified"] == "unified-t"
+    assert parts["I.coco"] == "teacher-coco"

@@ -1,0 +1,137 @@
+"""What the rules pass to the stage scripts is what the configuration says."""
+
+import argparse
+from typing import Any, TypeVar
+
+import pytest
+import yaml
+from demo_config import DEMO, ROOT, changed
+
+from posecache.config.options import add_options, from_options
+from posecache.config.places import open_experiment
+from posecache.config.stages import Stages
+from posecache.datasets.settings import AnnotationFiles
+from posecache.logits import Caching
+from posecache.models.settings import Import
+from posecache.scores.settings import Measure
+from posecache.settings import Settings
+from posecache.stores.settings import Cut
+from posecache.training.recipe import Learning, Recipe
+
+Given = TypeVar("Given", bound=Settings)
+IMPORTED = {
+    "weights": "zoo.pth",
+    "skeleton": "mpii16",
+    "input_size": [64, 64],
+    "sha256": "12345678",
+}
+
+
+def stages(record: dict[str, Any] = DEMO) -> Stages:
+    return Stages(open_experiment(record, ROOT))
+
+
+def read(options: list[str], kind: type[Given]) -> Given:
+    """The settings that a script reads from its options."""
+    parser = argparse.ArgumentParser()
+    add_options(parser, kind)
+    return from_options(parser.parse_known_args(options)[0], kind)
+
+
+def value(options: list[str], name: str) -> str:
+    return options[options.index(name) + 1]
+
+
+def test_samples() -> None:
+    found, config = stages(), stages().places.config
+    options = found.prepare_samples("coco-train")
+    entry = config.samples["coco-train"]
+    assert read(options, AnnotationFiles) == AnnotationFiles(**entry.model_dump(exclude={"crops"}))
+    assert yaml.safe_load(value(options, "--crops")) == DEMO["samples"]["coco-train"]["crops"]
+    assert "--crops" not in found.prepare_samples("coco-val")
+    small = stages(changed("logits.shard_rows", 128))
+    assert read(small.prepare_samples("coco-val"), Cut) == Cut(shard_rows=128)
+
+
+def test_imported_teachers() -> None:
+    found = stages(changed("teachers.zoo", IMPORTED | {"crop": "stretch"}))
+    options = found.import_model("zoo")
+    expected = {k: v for k, v in IMPORTED.items() if k != "weights"}
+    assert read(options, Import) == Import.model_validate(expected)
+    assert value(options, "--weights") == "zoo.pth"
+    assert value(options, "--crop-size") == "[64, 96]"
+
+
+def test_students() -> None:
+    record = changed("students.unified-t.init", {"weights": "coco-t", "part": "whole"})
+    options = stages(record).train_student("unified-t")
+    learning = read(options, Learning)
+    assert learning.distil is not None
+    assert learning.distil.model_dump() == DEMO["students"]["unified-t"]["distil"]
+    assert learning.init is not None
+    assert learning.init.weights == "results/models/coco-t/weights.pt"
+    assert learning.init.part == "whole"
+    assert read(options, Recipe) == stages(record).places.config.recipe("unified-t")
+    place = options.index("--logits")
+    assert options[place + 1 : place + 5] == [
+        f"results/logits/{teacher}/{samples}"
+        for teacher in ("teacher-coco", "teacher-mpii")
+        for samples in ("coco-train", "mpii-train")
+    ]
+    assert "--logits" not in stages().train_student("combined-t")
+
+
+def test_a_new_alpha_is_told_to_the_student_that_uses_it_alone() -> None:
+    before, after = stages(), stages(changed("students.unified-t.distil.alpha", 0.5))
+    models = before.places.config.trained
+    assert {m for m in models if before.train_student(m) != after.train_student(m)} == {"unified-t"}
+
+
+def test_only_training_sets_are_seen_from_other_views() -> None:
+    found = stages(changed("logits.views", {"rotations": [0, 30]}))
+    training = read(found.cache_logits("teacher-coco", "mpii-train"), Caching)
+    assert training.views.rotations == (0, 30)
+    validation = read(found.cache_logits("teacher-coco", "mpii-val"), Caching)
+    assert validation.views.rotations == (0,)
+
+
+def test_benchmarks() -> None:
+    options = stages(changed("benchmarks.coco.nms", None)).score("unified-t", "coco")
+    assert read(options, Measure) == Measure(metric="oks", nms=None)
+    assert value(options, "--logits") == "results/logits/unified-t/coco-val"
+
+
+@pytest.mark.parametrize("table", ["table1", "table2", "report_table3"])
+def test_published_tables_need_the_scores_of_their_parts(table: str) -> None:
+    scores = stages().table_scores(table)
+    assert len(scores) == len(set(scores))
+    listed = {"results/scores/teacher-coco/coco-pckh.json", "results/scores/teacher-mpii/mpii.json"}
+    if table == "table1":
+        assert len(scores) == 17
+        assert listed <= set(scores)
+    elif table == "table2":
+        assert len(scores) == 8
+    else:
+        expected = ["teacher2-coco/coco", "teacher2-mpii/mpii"]
+        assert scores == [f"results/scores/{name}.json" for name in expected]
+
+
+def test_a_table_of_ones_own() -> None:
+    own = {
+        "mine": {"rows": {"a": "coco-t"}, "columns": {"AP": ["coco", "AP"]}, "published": "p.csv"}
+    }
+    found = stages(changed("tables.own", own))
+    assert found.table_scores("mine") == ["results/scores/coco-t/coco.json"]
+    assert found.published_files("mine") == ["p.csv"]
+    assert yaml.safe_load(value(found.make_table("mine"), "--own"))["rows"] == {"a": "coco-t"}
+    assert "results/tables/mine.csv" in found.everything
+
+
+def test_everything_is_each_students_scores_and_every_table() -> None:
+    everything = set(stages().everything)
+    for student in DEMO["students"]:
+        for benchmark in DEMO["benchmarks"]:
+            assert f"results/scores/{student}/{benchmark}.json" in everything
+    tables = {f"table{n}" for n in range(1, 6)} | {f"report_table{n}" for n in range(2, 6)}
+    assert {f"results/tables/{name}.csv" for name in tables} <= everything
+    assert len(everything) == len(DEMO["students"]) * (1 + len(DEMO["benchmarks"])) + len(tables)

@@ -1,0 +1,90 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+
+import tiny
+from posecache import skeletons
+from posecache.datasets.demo.figure import NAMES
+from posecache.datasets.demo.files import write
+from posecache.datasets.demo.pictures import pictures
+from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
+
+
+@pytest.mark.parametrize("dataset", sorted(ANNOTATIONS))
+def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, dataset: str) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder, threads in zip(folders, (1, 3), strict=True):
+        write(folder, DemoSet(dataset=dataset, split="train", images=4, seed=7), threads=threads)
+    found = [{p.relative_to(f): p.read_bytes() for p in f.rglob("*.*")} for f in folders]
+    assert found[0] == found[1]
+    assert len(found[0]) == 5
+
+
+@pytest.mark.parametrize(
+    ("dataset", "skeleton"), [("coco", "coco17"), ("mpii", "mpii16"), ("halpe", "halpe26")]
+)
+def test_the_readers_read_what_was_drawn(tmp_path: Path, dataset: str, skeleton: str) -> None:
+    path = write(tmp_path, DemoSet(dataset=dataset, split="val", images=12, seed=3))
+    found = tiny.annotations(path, tmp_path / "val", skeleton, dataset)
+    drawn = list(pictures(dataset, 12, 3))
+    people = [label for p in drawn for label in p.labels if label.area and label.visibility.any()]
+    order = [NAMES.index(name) for name in skeletons.load(skeleton).keypoints]
+    kept = [label for label in people if label.visibility[order].any()]
+    assert len(found.box) == len(kept)
+    for row, label in enumerate(kept):
+        seen = label.visibility[order] > 0
+        np.testing.assert_allclose(
+            found.keypoints[row, seen], label.keypoints[order][seen], atol=0.01
+        )
+        assert np.isnan(found.keypoints[row, ~seen]).all()
+
+
+def test_mpii_release_is_one_based_with_head_boxes(tmp_path: Path) -> None:
+    path = write(tmp_path, DemoSet(dataset="mpii", split="train", images=3, seed=1))
+    content = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)["RELEASE"]
+    label = next(pictures("mpii", 1, 1)).labels[0]
+    rect = np.atleast_1d(content.annolist[0].annorect)[0]
+    assert rect.x1 == pytest.approx(label.head_box[0] + 1)
+    assert rect.x2 - rect.x1 == pytest.approx(label.head_box[2])
+    nose = label.keypoints[NAMES.index("nose")] + 1
+    assert rect.x1 < nose[0] < rect.x2
+    assert rect.y1 < nose[1] < rect.y2
+    assert rect.scale == pytest.approx(label.height / 200)
+
+
+def test_halpe_has_136_keypoints_and_coco_head_boxes(tmp_path: Path) -> None:
+    halpe = json.loads(
+        write(tmp_path / "h", DemoSet(dataset="halpe", split="v", images=2, seed=1)).read_text()
+    )
+    assert {len(a["keypoints"]) for a in halpe["annotations"]} == {136 * 3}
+    coco = json.loads(
+        write(tmp_path / "c", DemoSet(dataset="coco", split="v", images=2, seed=1)).read_text()
+    )
+    for annotation in coco["annotations"]:
+        assert len(annotation["head_box"]) == 4
+        assert sum(v > 0 for v in annotation["keypoints"][2::3]) == annotation["num_keypoints"]
+
+
+def test_an_interrupted_call_leaves_nothing_in_place(tmp_path: Path) -> None:
+    code = (
+        "import signal\nfrom pathlib import Path\n"
+        "from posecache.datasets.demo.files import write\n"
+        "from posecache.datasets.demo.settings import DemoSet\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a parent may ignore SIGINT
+        "wanted = DemoSet(dataset='coco', split='train', images=500, seed=1)\n"
+        f"write(Path({str(tmp_path)!r}), wanted)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.rglob("*.jpg")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in process.communicate()[1]
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny
+from posecache import logits, samples
+from posecache.logits.live import check_live, divergence
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A logit store, its model and its samples."""
+    model, folder = tiny.model_folder(tmp_path / "model"), tiny.sample_folder(tmp_path)
+    logits.cache(model, folder, tmp_path / "logits", logits.Caching(chunk_rows=2, shard_rows=4))
+    return tmp_path / "logits", model, folder
+
+
+def test_divergence_by_hand() -> None:
+    live, cached = np.array([[0.0, 0.0]]), np.array([[0.1, 0.0]])
+    p = np.e / (1 + np.e)
+    expected = 0.5 * np.log(0.5 / p) + 0.5 * np.log(0.5 / (1 - p))
+    assert divergence(live, cached) == pytest.approx([expected])
+    assert divergence(live, 10 * cached, beta=1.0) == pytest.approx([expected])
+
+
+def test_the_live_model_agrees_with_its_cache(made: tuple[Path, Path, Path]) -> None:
+    assert check_live(*made, num_rows=5) < 1e-5
+    with pytest.raises(ValueError, match=r"KL\(live \|\| cached\) is .* over 10 rows, limit 1e-12"):
+        check_live(*made, limit=1e-12)
+
+
+def test_another_model_or_other_samples_are_refused(
+    made: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    other = tiny.model_folder(tmp_path / "other", scale=2.0)
+    with pytest.raises(ValueError, match=r"made by model \w{12}, but .*other is"):
+        check_live(made[0], other, made[2])
+    path = tiny.write_coco(tmp_path / "few", tiny.coco_record(images=2))
+    samples.prepare(tiny.annotations(path), tmp_path / "fewer")
+    with pytest.raises(ValueError, match="cache the logits again"):
+        check_live(made[0], made[1], tmp_path / "fewer")

@@ -1,0 +1,89 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+import tiny
+from posecache import geometry, logits, skeletons
+from posecache.logits import Views, views
+from posecache.models.card import CARD_FILE, Card
+
+BOXES = np.array([[10.0, 20, 40, 60], [5, 5, 30, 30]])
+POINTS = np.full((2, 17, 2), np.nan)
+SKELETON = skeletons.load("coco17")
+
+
+def card(folder: Path) -> Card:
+    return Card.load(tiny.model_folder(folder / "model") / CARD_FILE)
+
+
+def drawn(how: Views, model: Card, shard: int = 0) -> np.ndarray:
+    return views.matrices(how, model, BOXES, POINTS, SKELETON, shard)
+
+
+def test_the_default_is_the_upright_crop(tmp_path: Path) -> None:
+    found = drawn(Views(), card(tmp_path))
+    assert found.shape == (2, 1, 2, 3)
+    np.testing.assert_allclose(found[:, 0], geometry.box_matrices(BOXES, tiny.SIZE))
+
+
+def test_a_stretched_crop_is_stretched_in_every_view(tmp_path: Path) -> None:
+    model = card(tmp_path)
+    wide = replace(model, crop_size=(8, 32))
+    plain = drawn(Views(rotations=(0, 20)), replace(model, input_size=(8, 32)))
+    stretched = geometry.compose(geometry.resize((8, 32), tiny.SIZE), plain)
+    np.testing.assert_allclose(drawn(Views(rotations=(0, 20)), wide), stretched)
+
+
+def test_rotations_turn_about_the_boxs_middle(tmp_path: Path) -> None:
+    found = torch.from_numpy(drawn(Views(rotations=(0, 30, -90)), card(tmp_path)))
+    middle = torch.from_numpy(BOXES[:, :2] + BOXES[:, 2:] / 2)
+    places = geometry.apply(found, middle[:, None, None].expand(-1, 3, 1, 2))
+    torch.testing.assert_close(places, torch.tensor([8.0, 16.0]).double().expand_as(places))
+    between = geometry.compose(found[:, 1], geometry.invert(found[:, 0]))
+    angle = torch.rad2deg(torch.atan2(between[:, 0, 1], between[:, 0, 0]))
+    torch.testing.assert_close(angle, torch.full((2,), 30.0).double())
+
+
+def test_recorded_augmentations_depend_on_seed_shard_and_view_alone(tmp_path: Path) -> None:
+    model, how = card(tmp_path), Views(rotations=(), augmented=3, seed=5)
+    found = drawn(how, model)
+    np.testing.assert_array_equal(found, drawn(how, model))
+    np.testing.assert_array_equal(
+        found[:, :2], drawn(how.model_copy(update={"augmented": 2}), model)
+    )
+    assert not np.allclose(found, drawn(how, model, shard=1))
+    assert len(np.unique(found[0].reshape(3, -1), axis=0)) == 3
+
+
+def test_the_least_turned_view_is_the_nearest(tmp_path: Path) -> None:
+    model = card(tmp_path)
+    teacher = torch.from_numpy(drawn(Views(rotations=(-60, 0, 60)), model))
+    for angle, expected in ((0, 1), (25, 1), (35, 2), (-80, 0), (170, 2)):
+        student = torch.from_numpy(drawn(Views(rotations=(angle,)), model))[:, 0]
+        mirrored = geometry.compose(geometry.mirror(tiny.SIZE[0]), student)
+        for crop in (student, mirrored):
+            assert views.nearest(crop, teacher).tolist() == [expected] * 2, angle
+
+
+def test_no_view_at_all_is_refused() -> None:
+    with pytest.raises(ValidationError, match="at least one"):
+        Views(rotations=())
+
+
+def test_each_view_of_a_store_is_the_model_on_its_crop(tmp_path: Path) -> None:
+    model, samples = tiny.model_folder(tmp_path / "model"), tiny.sample_folder(tmp_path)
+    settings = {"chunk_rows": 2, "shard_rows": 4, "encoding": "float32"}
+    how = Views(rotations=(0, 45), augmented=1)
+    logits.cache(model, samples, tmp_path / "three", logits.Caching(views=how, **settings), batch=7)  # type: ignore[arg-type]
+    logits.cache(model, samples, tmp_path / "one", logits.Caching(**settings), batch=2)  # type: ignore[arg-type]
+    three, one = logits.open(tmp_path / "three"), logits.open(tmp_path / "one")
+    x, y, matrix = three.read(slice(0, 10))
+    assert x.shape == (10, 3, 17, 32)
+    for many, single in zip((x, y, matrix), one.read(slice(0, 10)), strict=True):
+        np.testing.assert_allclose(many[:, :1], single, atol=1e-5)
+    assert not np.allclose(x[:, 0], x[:, 1])
+    assert three.identity["views"]["rotations"] == [0.0, 45.0]

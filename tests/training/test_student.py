@@ -1,0 +1,206 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_run import recipe, weights
+
+import posecache
+import tiny
+from posecache import files, logits, samples
+from posecache.models.card import CARD_FILE, MODEL_FILE, WEIGHTS_FILE, Card
+from posecache.models.checkpoint import load_into
+from posecache.models.export import to_bytes
+from posecache.models.networks import NETWORKS
+from posecache.models.session import Session
+from posecache.training.recipe import Learning
+from posecache.training.stream import TrainingSet
+from posecache.training.student import make_trainer, open_sets, train
+from posecache.training.trainer import Trainer
+
+TEACHERS = {"body": "coco17", "mpii": "mpii16"}
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Two sample sets, and two teachers' logits over each of them."""
+
+    samples: list[Path]
+    logits: dict[tuple[str, str], Path]  # by teacher and sample set
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
+    """The folders' names do not say what is in them."""
+    folder = tmp_path_factory.mktemp("stores")
+    found = Stores([tiny.sample_folder(folder / name, crops=True) for name in ("a", "b")], {})
+    for name, skeleton in TEACHERS.items():
+        path = tiny.model_folder(folder / name, skeleton) / CARD_FILE
+        replace(Card.load(path), name=name).save(path)
+        for sample_folder in found.samples:
+            out = folder / f"logits{len(found.logits)}"
+            logits.cache(path.parent, sample_folder, out)
+            found.logits[name, sample_folder.parent.name] = out
+    return found
+
+
+def make(sets: Sequence[TrainingSet], folder: Path, **changes: Any) -> Trainer:
+    """A short run over sets with all their teachers; `changes` of its recipe, or `init`."""
+    teachers = dict.fromkeys(sets[0].logits, 0.5)
+    learning = Learning.model_validate(
+        {
+            "distil": {"alpha": 0.3, "teachers": teachers} if teachers else None,
+            "init": changes.pop("init", None),
+        }
+    )
+    how = recipe(**({"epochs": 1, "batch_size": 10} | changes))
+    return make_trainer(sets, how, learning, folder, memory_mb=10)
+
+
+@pytest.fixture(scope="module")
+def trained(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """A student of two teachers; its model lies in its folder."""
+    sets = open_sets(stores.samples, list(stores.logits.values()), list(TEACHERS))
+    run = make(sets, tmp_path_factory.mktemp("students") / "unified", padding=1.5)
+    train("unified", run)
+    return run
+
+
+def test_a_student_is_written_as_a_model_with_its_weights_and_its_card(trained: Trainer) -> None:
+    folder = trained.folder
+    assert Card.load(folder / CARD_FILE) == Card(
+        name="unified",
+        sha256=files.sha256(folder / MODEL_FILE),
+        weights_sha256=files.sha256(folder / WEIGHTS_FILE),
+        skeleton="coco17+mpii16",
+        input_size=(32, 32),
+        padding=1.5,
+        mean=(123.675, 116.28, 103.53),
+        std=(58.395, 57.12, 57.375),
+        split_ratio=2.0,
+        sigma=(2.0, 2.0),
+        beta=10.0,
+        source="trained by posecache",
+        posecache=posecache.__version__,
+        extra={"training": trained.identity},
+    )
+
+
+def test_the_weights_beside_a_model_are_its_own(trained: Trainer) -> None:
+    how = trained.recipe
+    network = NETWORKS[how.network].build(how.variant, 21, how.input_size)
+    load_into(network, trained.folder / WEIGHTS_FILE, "whole")
+    assert to_bytes(network, how.input_size) == (trained.folder / MODEL_FILE).read_bytes()
+
+
+def test_the_model_that_is_kept_is_the_averaged_one(trained: Trainer) -> None:
+    run = trained.start()  # from its last checkpoint
+    assert run.average is not None
+    kept = torch.load(trained.folder / WEIGHTS_FILE, weights_only=True)
+    averaged, newest = run.average.state_dict(), run.model.state_dict()
+    assert all(torch.equal(weight, averaged[name]) for name, weight in kept.items())
+    assert not all(torch.equal(weight, newest[name]) for name, weight in kept.items())
+
+
+def test_a_student_runs_like_any_model(trained: Trainer, stores: Stores, tmp_path: Path) -> None:
+    logits.cache(trained.folder, stores.samples[0], tmp_path / "logits")
+    found = logits.open(tmp_path / "logits", samples=samples.open(stores.samples[0]))
+    assert (found.model, found.skeleton) == ("unified", "coco17+mpii16")
+    assert [axis.shape for axis in found.read(slice(0, 2))[:2]] == [(2, 1, 21, 64)] * 2
+
+
+def test_each_teachers_store_is_found_in_any_order_of_folders(stores: Stores) -> None:
+    for order in permutations(stores.logits.values()):
+        sets = open_sets(stores.samples, order, list(TEACHERS))
+        assert [s.samples.folder for s in sets] == stores.samples
+        for training_set, name in zip(sets, ("a", "b"), strict=True):
+            found = {teacher: store.folder for teacher, store in training_set.logits.items()}
+            assert found == {teacher: stores.logits[teacher, name] for teacher in TEACHERS}
+            assert list(found) == list(TEACHERS)
+
+
+def test_without_teachers_no_logits_are_needed(stores: Stores) -> None:
+    sets = open_sets(stores.samples, [])
+    assert [dict(s.logits) for s in sets] == [{}, {}]
+
+
+@pytest.mark.parametrize("kept", [[("body", "a")], [("body", "a"), ("mpii", "b")], []])
+def test_a_teacher_without_logits_over_a_sample_set_is_named_in_one_line(
+    stores: Stores, kept: list[tuple[str, str]]
+) -> None:
+    given = [stores.logits[key] for key in kept]
+    with pytest.raises(ValueError, match="no logits of body are made from it") as caught:
+        open_sets(stores.samples, given, ["body"])
+    text = str(caught.value)
+    without = stores.samples[1] if kept else stores.samples[0]
+    assert text.startswith(f"{without}: ")
+    assert "\n" not in text
+    assert all(str(folder) in text for folder in given)
+
+
+def test_logits_over_samples_that_were_made_again_are_refused(
+    stores: Stores, tmp_path: Path
+) -> None:
+    """The same persons, whose pictures lie in another folder."""
+    again = tiny.sample_folder(tmp_path, crops=True)
+    with pytest.raises(ValueError, match="cache the logits again"):
+        open_sets([again], list(stores.logits.values()), ["body"])
+
+
+@pytest.mark.parametrize("part", ["backbone", "whole"])
+def test_a_run_may_start_from_another_students_weights(
+    trained: Trainer, stores: Stores, tmp_path: Path, part: str
+) -> None:
+    path = trained.folder / WEIGHTS_FILE
+    first = torch.load(path, weights_only=True)
+    sets = open_sets(stores.samples, list(stores.logits.values()), list(TEACHERS))
+    init = {"weights": str(path), "part": part}
+    run = make(sets, tmp_path, init=init, seed=1).start()
+    assert run.epoch == 0
+    assert run.average is not None
+    assert torch.equal(weights(run.average), weights(run.model))
+    same = {
+        name: torch.equal(weight, run.model.state_dict()[name]) for name, weight in first.items()
+    }
+    assert all(equal for name, equal in same.items() if name.startswith("backbone."))
+    # The head's gains and biases start equal in every run; its matrices are random.
+    assert same["head.cls_x.weight"] == (part == "whole")
+    assert all(same.values()) == (part == "whole")
+
+
+def test_the_backbone_of_another_skeletons_student_fits(
+    trained: Trainer, stores: Stores, tmp_path: Path
+) -> None:
+    sets, path = open_sets(stores.samples, []), trained.folder / WEIGHTS_FILE
+    run = make(sets, tmp_path, init=str(path)).start()
+    first = torch.load(path, weights_only=True)
+    name = "backbone.stem.0.conv.weight"
+    assert torch.equal(run.model.state_dict()[name], first[name])
+    whole = make(sets, tmp_path, init={"weights": str(path), "part": "whole"})
+    with pytest.raises(ValueError, match="its network is not this model's"):
+        whole.start()
+
+
+def test_a_network_and_a_loss_of_ones_own_are_trained_like_ours(
+    stores: Stores, tmp_path: Path
+) -> None:
+    own = {"network": "tiny_own:NETWORK", "variant": 4, "loss": "tiny_own:absolute"}
+    sets = open_sets(stores.samples, list(stores.logits.values()), ["body"])
+    run = make(sets, tmp_path, **own)
+    train("own", run)
+    card = Card.load(tmp_path / CARD_FILE)
+    session = Session(tmp_path / MODEL_FILE, card, batch=2)
+    x, y = session.run(np.zeros((2, 32, 32, 3), np.uint8))
+    assert (x.shape, y.shape) == ((2, 17, 64), (2, 17, 64))
+    started = make(sets, tmp_path / "second", **own, init=str(tmp_path / WEIGHTS_FILE))
+    with pytest.raises(ValueError, match="no part named backbone"):
+        started.start()
+    whole = {"weights": str(tmp_path / WEIGHTS_FILE), "part": "whole"}
+    again = make(sets, tmp_path / "second", **own, init=whole).start()
+    assert again.average is not None
+    kept = torch.load(tmp_path / WEIGHTS_FILE, weights_only=True)
+    assert all(torch.equal(kept[n], w) for n, w in again.model.state_dict().items())

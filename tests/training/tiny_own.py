@@ -1,0 +1,42 @@
+"""A user's own network and label loss, as `module:attribute` in a recipe."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from posecache.contract import SPLIT_RATIO
+from posecache.models.networks import Network, Size
+from posecache.training.losses import Pair, Truth
+
+
+def check(variant: Any, input_size: Size) -> int:
+    """Its variant is a number of channels."""
+    if not isinstance(variant, int):
+        raise ValueError(f"variant {variant!r}: expected a number of channels")
+    return variant
+
+
+class Small(nn.Module):
+    """One convolution, and a linear map of its mean to every bin; it has no part `backbone`."""
+
+    def __init__(self, channels: int, num_keypoints: int, input_size: Size) -> None:
+        super().__init__()
+        self.shapes = [(-1, num_keypoints, int(side * SPLIT_RATIO)) for side in input_size]
+        self.features = nn.Conv2d(3, channels, 3, padding=1)
+        self.axes = nn.ModuleList(nn.Linear(channels, k * bins) for _, k, bins in self.shapes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        mean = self.features(images).relu().mean((2, 3))
+        x, y = (axis(mean).view(s) for axis, s in zip(self.axes, self.shapes, strict=True))
+        return x, y
+
+
+NETWORK = Network(check=check, factory="tiny_own:Small")
+
+
+def absolute(pred: Pair, truth: Truth, temperature: float, split_ratio: float) -> Tensor:
+    """Mean absolute difference of logits and labels, times weight: (B, K)."""
+    labels = (truth.label_x, truth.label_y)
+    axes = [(p - label).abs().mean(-1) for p, label in zip(pred, labels, strict=True)]
+    return torch.stack(axes).mean(0) * truth.weight

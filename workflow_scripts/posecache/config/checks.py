@@ -1,0 +1,124 @@
+"""Checks of a configuration whose sections are valid: recipes, and names that refer to nothing."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from pydantic import ValidationError
+
+from posecache.config.schema import Config, Train
+from posecache.datasets.records import GROUND_TRUTH
+from posecache.datasets.settings import FORMATS
+from posecache.scores.settings import NUMBERS
+from posecache.settings import explain
+from posecache.tables.specs import PARTS, TABLES
+from posecache.training.recipe import Recipe, merge
+
+
+def problems(config: Config) -> Iterator[str]:
+    """Each problem in one line, under the key that holds it."""
+    for check in (_recipes, _models, _init, _benchmarks, _published_tables, _own_tables):
+        yield from check(config)
+
+
+def _recipes(config: Config) -> Iterator[str]:
+    """Problems of the training recipes."""
+    sections = {"training": config.training}
+    for name, train in config.trained.items():
+        sections[f"{_key(config, name)}.training"] = merge(config.training, train.training)
+    for key, record in sections.items():
+        try:
+            Recipe.model_validate(record)
+        except ValidationError as error:
+            yield explain(error, key)
+
+
+def _key(config: Config, name: str) -> str:
+    """The configuration key of a trained model."""
+    return f"students.{name}" if name in config.students else f"teachers.{name}.train"
+
+
+def _models(config: Config) -> Iterator[str]:
+    """Models named twice, and named sample sets, teachers and benchmarks that do not exist."""
+    for name in config.students:
+        if name in config.teachers:
+            yield f"students.{name}: a teacher has this name too"
+    for name, train in config.trained.items():
+        yield from _training_sets(config, f"{_key(config, name)}.samples", train)
+    for name, student in config.students.items():
+        yield from _unknown(
+            f"students.{name}.distil.teachers", config.teachers_of(name), config.teachers
+        )
+        yield from _unknown(
+            f"students.{name}.benchmarks", student.benchmarks or [], config.benchmarks
+        )
+
+
+def _training_sets(config: Config, key: str, train: Train) -> Iterator[str]:
+    """Named sample sets that do not exist, and those that are not for training."""
+    yield from _unknown(key, train.samples, config.samples)
+    for sampleset in train.samples:
+        if sampleset in config.samples and config.samples[sampleset].crops is None:
+            yield f"{key}: samples.{sampleset} stores no crops to train from (key `crops`)"
+
+
+def _init(config: Config) -> Iterator[str]:
+    """Models that start from one without weights, from themselves, or from each other."""
+    for name, train in config.trained.items():
+        key, source = f"{_key(config, name)}.init", train.init and train.init.weights
+        if source in config.imported and config.imported[source].weights.endswith(".onnx"):
+            yield f"{key}: {source} comes as an ONNX file, which has no weights to start from"
+        seen = [name]
+        while source in config.trained:
+            if source in seen:
+                yield f"{key}: {' starts from '.join([*seen, source])}"
+                return
+            seen.append(source)
+            next_init = config.trained[source].init
+            source = next_init and next_init.weights
+
+
+def _benchmarks(config: Config) -> Iterator[str]:
+    """Benchmarks whose sample set does not exist or does not suit their metric."""
+    for name, benchmark in config.benchmarks.items():
+        key = f"benchmarks.{name}"
+        yield from _unknown(f"{key}.samples", [benchmark.samples], config.samples)
+        samples = config.samples.get(benchmark.samples)
+        if samples is None:
+            continue
+        if benchmark.metric == "oks" and FORMATS[samples.format].load is None:
+            yield f"{key}.metric: oks needs a format other than {samples.format}"
+        if benchmark.metric == "pckh" and samples.boxes != GROUND_TRUTH:
+            yield f"{key}.metric: pckh needs a sample set with `boxes: gt`"
+
+
+def _published_tables(config: Config) -> Iterator[str]:
+    """Parts, models and benchmarks named for the published tables that do not exist."""
+    models = [*config.teachers, *config.students]
+    yield from _unknown("tables.paper", config.tables.parts, PARTS)
+    for part, name in config.tables.parts.items():
+        yield from _unknown(f"tables.paper.{part}", [name], models)
+    for name, benchmarks in config.tables.teachers.items():
+        yield from _unknown("tables.teachers", [name], config.teachers)
+        yield from _unknown(f"tables.teachers.{name}", benchmarks, config.benchmarks)
+
+
+def _own_tables(config: Config) -> Iterator[str]:
+    """Models, benchmarks and numbers named for the user's own tables that do not exist."""
+    models = [*config.teachers, *config.students]
+    for name, table in config.tables.own.items():
+        key = f"tables.own.{name}"
+        if name in TABLES:
+            yield f"{key}: a published table has this name too"
+        yield from _unknown(f"{key}.rows", table.rows.values(), models)
+        for heading, (benchmark, number) in table.columns.items():
+            column = f"{key}.columns.{heading}"
+            yield from _unknown(column, [benchmark], config.benchmarks)
+            if benchmark in config.benchmarks:
+                yield from _unknown(column, [number], NUMBERS[config.benchmarks[benchmark].metric])
+
+
+def _unknown(key: str, names: Iterable[str], known: Collection[str]) -> Iterator[str]:
+    """One problem for each of `names` that is not among `known`."""
+    expected = ", ".join(known) or "none defined"
+    for name in names:
+        if name not in known:
+            yield f"{key}: unknown name {name!r}, expected one of {expected}"

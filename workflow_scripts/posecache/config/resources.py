@@ -1,0 +1,42 @@
+"""How much memory jobs ask for: upper estimates, by batch, crop, shard, view and keypoint."""
+
+from posecache import skeletons
+from posecache.config.schema import Config
+from posecache.contract import SPLIT_RATIO
+from posecache.training.recipe import WINDOW_CHUNKS
+
+# Main memory that CUDA's libraries take in each job: a guess.
+CUDA_MB = 3000
+BYTES_A_LOGIT = 4  # as a training run decodes it
+
+
+def row_mb(config: Config, model: str) -> float:
+    """MB of one sample's logits."""
+    keypoints = skeletons.load(config.skeleton(model)).num_keypoints
+    bins = SPLIT_RATIO * sum(config.input_size(model))
+    return config.logits.views.count * keypoints * bins * BYTES_A_LOGIT / 1e6
+
+
+def caching_mb(config: Config, model: str) -> int:
+    """MB of a model's run over samples: the network and three shards.
+
+    The network is counted with twice what RTMPose-m took on a CPU.
+    """
+    width, height = config.input_size(model)
+    network = config.logits.batch * width * height * 4e-4
+    shards = 3 * config.logits.shard_rows * row_mb(config, model)
+    return 800 + round(network + shards) + _cuda_mb(config)
+
+
+def training_mb(config: Config, model: str) -> int:
+    """MB of a training run: the decoded samples, two windows of chunks, and the network."""
+    chunk, sets = config.logits.chunk_rows, config.trained[model].samples
+    given = [config.samples[name].crops for name in sets]
+    crops = max(crop.size for crop in given if crop is not None)
+    row = 3e-6 * crops**2 + sum(row_mb(config, t) for t in config.teachers_of(model))
+    rows = 2 * max(WINDOW_CHUNKS * chunk, config.recipe(model).batch_size + chunk)
+    return config.compute.memory_mb + round(rows * row) + 1350 + _cuda_mb(config)
+
+
+def _cuda_mb(config: Config) -> int:
+    return CUDA_MB if config.compute.device == "cuda" else 0

@@ -1,0 +1,207 @@
+"""The sections of a configuration: what `config.yaml` may say.
+
+Each stage's settings are classes beside its code; here they are nested, with the names by which
+sections refer to each other.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    Discriminator,
+    Field,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
+
+from posecache import skeletons
+from posecache.datasets.demo.settings import DemoSet
+from posecache.datasets.records import GROUND_TRUTH
+from posecache.datasets.settings import AnnotationFiles
+from posecache.logits.settings import BATCH, Caching
+from posecache.models.settings import Import
+from posecache.samples.settings import Crops
+from posecache.scores.settings import Measure
+from posecache.settings import Name, Settings
+from posecache.tables.settings import OwnTable
+from posecache.training.recipe import Distil, Init, Recipe, merge
+
+SomeNames = Annotated[list[Name], Field(min_length=1)]
+
+
+class Demo(Settings):
+    """The rendered demo data, written in the real file formats under `folder`."""
+
+    folder: str
+    sets: dict[Name, DemoSet]
+
+
+class Samples(AnnotationFiles):
+    """A sample set; models can be trained from it if it has `crops`."""
+
+    crops: Crops | None = None
+
+    @model_validator(mode="after")
+    def _labelled_boxes(self) -> Self:
+        if self.boxes != GROUND_TRUTH and self.crops is not None:
+            raise ValueError("`crops` are for training, which needs `boxes: gt`")
+        return self
+
+
+class Train(Settings):
+    """A model that is trained here: its sample sets and what differs from `training`."""
+
+    samples: SomeNames
+    training: dict[str, Any] = {}
+    init: Init | None = None
+
+
+class Student(Train):
+    """A student; without `distil` it learns from labels only."""
+
+    distil: Distil | None = None
+    benchmarks: list[Name] | None = None  # None: all that count any of its keypoints
+
+
+class ImportedTeacher(Import):
+    """A teacher that comes as a file."""
+
+    weights: str
+    crop: Literal["native", "stretch"] = "native"
+
+
+class HomeTrainedTeacher(Settings):
+    """A teacher that is trained here."""
+
+    train: Train
+
+
+def _origin(entry: Any) -> str | None:
+    """Whether a teacher's entry is an imported or a home-trained one; None if unclear."""
+    if isinstance(entry, Settings):
+        return "<train>" if isinstance(entry, HomeTrainedTeacher) else "<weights>"
+    found = [key for key in ("weights", "train") if isinstance(entry, dict) and key in entry]
+    return f"<{found[0]}>" if len(found) == 1 else None
+
+
+Teacher = Annotated[
+    Annotated[ImportedTeacher, Tag("<weights>")] | Annotated[HomeTrainedTeacher, Tag("<train>")],
+    Discriminator(
+        _origin,
+        custom_error_type="origin",
+        custom_error_message="expected either `weights` or `train`",
+    ),
+]
+
+
+class Benchmark(Measure):
+    """A metric over a sample set."""
+
+    samples: Name
+
+
+class Tables(Settings):
+    """The tables beside the scores."""
+
+    paper: dict[Name, dict[Name, Name]] = {}  # our model for each published part
+    teachers: dict[Name, SomeNames] = {}  # their benchmarks, printed below Table 1
+    own: dict[Name, OwnTable] = {}
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Model names by published part, such as `tiny.unified` or `I.coco`."""
+        return {f"{s}.{role}": m for s, roles in self.paper.items() for role, m in roles.items()}
+
+
+class Logits(Caching):
+    """How models are run and their logits stored."""
+
+    batch: PositiveInt = BATCH
+    jobs: PositiveInt = 1
+
+
+class Compute(Settings):
+    """What a job may use."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: PositiveInt = 1
+    memory_mb: PositiveInt = 2000
+
+
+class Config(Settings):
+    """The whole of a configuration."""
+
+    results: str = "results"
+    cache: str | None = None  # None: `results`
+    demo: Demo | None = None
+    samples: dict[Name, Samples]
+    training: dict[str, Any] = {}
+    teachers: dict[Name, Teacher] = {}
+    students: dict[Name, Student]
+    benchmarks: dict[Name, Benchmark]
+    tables: Tables = Tables()
+    logits: Logits = Logits()
+    compute: Compute = Compute()
+
+    @property
+    def trained(self) -> dict[str, Train]:
+        """Every model that is trained here, students and home-trained teachers."""
+        entries = self.teachers.items()
+        teachers = {n: t.train for n, t in entries if isinstance(t, HomeTrainedTeacher)}
+        return teachers | dict(self.students)
+
+    @property
+    def imported(self) -> dict[str, ImportedTeacher]:
+        """Every teacher that comes as a file."""
+        return {n: t for n, t in self.teachers.items() if isinstance(t, ImportedTeacher)}
+
+    def distil(self, model: str) -> Distil | None:
+        """How a model learns from teachers; None if it does not."""
+        return self.students[model].distil if model in self.students else None
+
+    def teachers_of(self, model: str) -> list[str]:
+        """The teachers that a model learns from."""
+        distil = self.distil(model)
+        return [] if distil is None else list(distil.teachers)
+
+    def recipe(self, model: str) -> Recipe:
+        """The full recipe of a trained model: defaults, `training`, then its own `training`."""
+        return Recipe.model_validate(merge(self.training, self.trained[model].training))
+
+    def crop_size(self, teacher: str) -> tuple[int, int] | None:
+        """The students' crop, if it is stretched to a teacher's input as in the authors' code."""
+        if self.imported[teacher].crop == "native":
+            return None
+        return Recipe.model_validate(self.training).input_size
+
+    def input_size(self, model: str) -> tuple[int, int]:
+        """Width and height (px) of a model's input."""
+        if model in self.imported:
+            return self.imported[model].input_size
+        return self.recipe(model).input_size
+
+    def skeleton(self, model: str) -> str:
+        """The skeleton that a model predicts: an imported model's own, else the union of its sample
+        sets' and teachers' skeletons, in order."""
+        if model in self.imported:
+            return self.imported[model].skeleton
+        names = [self.samples[name].skeleton for name in self.trained[model].samples]
+        names += [self.skeleton(teacher) for teacher in self.teachers_of(model)]
+        return "+".join(dict.fromkeys(part for name in names for part in name.split("+")))
+
+    def benchmark_skeleton(self, benchmark: str) -> skeletons.Skeleton:
+        """The keypoints that a benchmark counts."""
+        entry = self.benchmarks[benchmark]
+        own = skeletons.load(self.samples[entry.samples].skeleton)
+        if entry.shared_with is None:
+            return own
+        return skeletons.part(own, skeletons.shared(own, skeletons.load(entry.shared_with)))
+
+    def benchmarks_of(self, student: str) -> list[str]:
+        """The benchmarks on which a student is scored."""
+        named = self.students[student].benchmarks
+        if named is not None:
+            return named
+        known = skeletons.load(self.skeleton(student))
+        counted = {name: self.benchmark_skeleton(name) for name in self.benchmarks}
+        return [name for name, part in counted.items() if skeletons.shared(part, known)]

@@ -1,0 +1,1 @@
+"""Rendered people in the real file formats: the demo's data."""

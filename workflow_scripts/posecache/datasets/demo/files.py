@@ -1,0 +1,182 @@
+"""Rendered people written in the real file formats of COCO, MPII and Halpe."""
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from posecache import files, skeletons
+from posecache.datasets.demo.figure import NAMES
+from posecache.datasets.demo.pictures import Label, Picture, pictures
+from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
+
+HALPE_KEYPOINTS = 136  # body, face and hands; the demo labels the body
+
+
+def write(folder: Path, wanted: DemoSet, threads: int = 1) -> Path:
+    """Render a split: {folder}/{split}/*.jpg, then its annotation file, whose path is returned.
+
+    The same arguments give the same bytes. Nothing of an interrupted call is left in place.
+    """
+    dataset, split = wanted.dataset, wanted.split
+    partial = folder / f".{split}.{os.getpid()}.partial"
+    partial.mkdir(parents=True)
+    taken: list[Picture] = []
+    try:
+        for index, picture in enumerate(
+            pictures(dataset, wanted.images, wanted.seed, threads), start=1
+        ):
+            (partial / f"{index:012d}.jpg").write_bytes(picture.jpeg)
+            taken.append(picture)
+        shutil.rmtree(folder / split, ignore_errors=True)
+        partial.rename(folder / split)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    path = folder / ANNOTATIONS[dataset].format(split=split)
+    writers: dict[str, Callable[[list[Picture]], str | bytes]]
+    writers = {"coco": _coco, "mpii": _mpii, "halpe": _halpe}
+    files.write_atomically(path, writers[dataset](taken))
+    return path
+
+
+def _indices(skeleton: str) -> list[int]:
+    return [NAMES.index(name) for name in skeletons.load(skeleton).keypoints]
+
+
+def _coco(taken: list[Picture]) -> str:
+    """COCO keypoint JSON; each annotation also has `head_box`, which makes PCKh computable."""
+    skeleton = skeletons.load("coco17")
+    annotations = [
+        _annotation(label, "coco17") | {"image_id": image_id, "head_box": list(label.head_box)}
+        for image_id, label in _visible(taken)
+    ]
+    category = {
+        "id": 1,
+        "name": "person",
+        "supercategory": "person",
+        "keypoints": list(skeleton.keypoints),
+        "skeleton": [[a + 1, b + 1] for a, b in skeleton.links],
+    }
+    return _json(taken, annotations, category)
+
+
+def _halpe(taken: list[Picture]) -> str:
+    """Halpe full-body JSON: 136 keypoints, of which the first 26 are labelled."""
+    padding = [0.0] * 3 * (HALPE_KEYPOINTS - 26)
+    annotations = []
+    for image_id, label in _visible(taken):
+        annotation = _annotation(label, "halpe26") | {"image_id": image_id}
+        annotation["keypoints"] += padding
+        annotations.append(annotation)
+    category = {"id": 1, "name": "person", "supercategory": "person", "keypoints": []}
+    return _json(taken, annotations, category | {"skeleton": []})
+
+
+def _visible(taken: list[Picture]) -> list[tuple[int, Label]]:
+    """(image id, label) of everybody with at least one visible pixel."""
+    return [
+        (image_id, label)
+        for image_id, picture in enumerate(taken, start=1)
+        for label in picture.labels
+        if label.area
+    ]
+
+
+def _annotation(label: Label, skeleton: str) -> dict[str, Any]:
+    """The annotation of a person in the form that COCO and Halpe share."""
+    indices = _indices(skeleton)
+    seen = label.visibility[indices]
+    points = np.where(seen[:, None] > 0, label.keypoints[indices], 0).round(2)
+    triples = [[x, y, int(v)] for (x, y), v in zip(points.tolist(), seen, strict=True)]
+    return {
+        "keypoints": [number for triple in triples for number in triple],
+        "num_keypoints": int((seen > 0).sum()),
+        "bbox": list(label.box),
+        "area": label.area,
+        "iscrowd": 0,
+        "category_id": 1,
+        "segmentation": [],
+    }
+
+
+def _json(taken: list[Picture], annotations: list[dict[str, Any]], category: dict[str, Any]) -> str:
+    images = [
+        {"id": i, "file_name": f"{i:012d}.jpg", "width": p.size[0], "height": p.size[1]}
+        for i, p in enumerate(taken, start=1)
+    ]
+    numbered = [a | {"id": number} for number, a in enumerate(annotations, start=1)]
+    record = {
+        "info": {"description": "posecache demo"},
+        "licenses": [],
+        "images": images,
+        "annotations": numbered,
+        "categories": [category],
+    }
+    return json.dumps(record) + "\n"
+
+
+def _mpii(taken: list[Picture]) -> bytes:
+    """The structure of MPII's mpii_human_pose_v1_u12_1.mat; positions are 1-based."""
+    annolist = [
+        {
+            "image": _structs([{"name": f"{i:012d}.jpg"}]),
+            "annorect": _structs([_rect(label) for label in picture.labels if label.area]),
+            "frame_sec": np.zeros((0, 0)),
+            "vididx": np.zeros((0, 0)),
+        }
+        for i, picture in enumerate(taken, start=1)
+    ]
+    single = np.empty((len(taken), 1), dtype=object)
+    for row, picture in enumerate(taken):
+        single[row, 0] = np.arange(1.0, len(picture.labels) + 1)[:, None]
+    release = {
+        "annolist": _structs(annolist),
+        "img_train": np.ones((1, len(taken))),
+        "version": "posecache demo",
+        "single_person": single,
+        "act": _structs([{"act_name": "", "cat_name": "", "act_id": 0.0}]),
+        "video_list": np.empty((1, 0), dtype=object),
+    }
+    buffer = io.BytesIO()
+    # scipy writes to file objects too; its type stubs do not say so.
+    scipy.io.savemat(buffer, {"RELEASE": release}, do_compression=True)  # type: ignore[arg-type]
+    content = bytearray(buffer.getvalue())
+    content[:116] = b"MATLAB 5.0 MAT-file, posecache demo".ljust(116)  # scipy writes the time there
+    return bytes(content)
+
+
+def _rect(label: Label) -> dict[str, Any]:
+    """One annorect: head box, points with their ids, and the person's position and size."""
+    x, y, width, height = label.head_box
+    indices = _indices("mpii16")
+    points = [
+        {"x": float(px + 1), "y": float(py + 1), "id": float(point), "is_visible": float(v == 2)}
+        for point, ((px, py), v) in enumerate(
+            zip(label.keypoints[indices], label.visibility[indices], strict=True)
+        )
+        if v
+    ]
+    return {
+        "x1": x + 1,
+        "y1": y + 1,
+        "x2": x + width + 1,
+        "y2": y + height + 1,
+        "annopoints": _structs([{"point": _structs(points)}]),
+        "scale": label.height / 200,
+        "objpos": _structs([{"x": label.center[0] + 1, "y": label.center[1] + 1}]),
+    }
+
+
+def _structs(records: list[dict[str, Any]]) -> np.ndarray:
+    """A MATLAB struct array (1, n) from dicts with the same keys."""
+    fields = list(records[0]) if records else []
+    array = np.empty((1, len(records)), dtype=[(name, object) for name in fields] or object)
+    for column, record in enumerate(records):
+        array[0, column] = tuple(record[name] for name in fields)
+    return array

@@ -1,0 +1,64 @@
+"""Which files a sample set comes from."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from posecache.datasets.records import GROUND_TRUTH, Format, Source
+from posecache.names import Names
+from posecache.settings import Settings
+from posecache.skeletons import SkeletonName, files_of
+
+FORMATS: Names[Format] = Names(
+    "format",
+    {
+        "coco": "posecache.datasets.coco:FORMAT",
+        "crowdpose": "posecache.datasets.crowdpose:FORMAT",
+        "halpe": "posecache.datasets.halpe:FORMAT",
+        "mpii": "posecache.datasets.mpii:FORMAT",
+    },
+)
+
+
+class AnnotationFiles(Settings):
+    """An annotation file, its images and the skeleton that it labels."""
+
+    format: Annotated[str, AfterValidator(FORMATS.checked)] = Field(
+        description=f"{', '.join(FORMATS)}, or module:attribute of your own"
+    )
+    annotations: str = Field(description="the annotation file")
+    images: str = Field(description="folder that the file's image names are relative to")
+    skeleton: SkeletonName = Field(description="a skeleton, a union a+b, or a YAML file")
+    boxes: str = Field(GROUND_TRUTH, description="gt, or a detector's results (COCO's format)")
+    head_boxes: str | None = Field(None, description="mpii_gt_val.mat, for the common MPII JSON")
+    images_list: str | None = Field(
+        None, description="text file with the names of the images to keep, one a line"
+    )
+
+    @model_validator(mode="after")
+    def _fitting_files(self) -> Self:
+        if self.boxes != GROUND_TRUTH and FORMATS[self.format].load is None:
+            raise ValueError("`boxes` other than gt need the format coco, crowdpose or halpe")
+        if self.format != "mpii" and self.head_boxes is not None:
+            raise ValueError("`head_boxes` belong to the format mpii")
+        return self
+
+    @property
+    def files(self) -> list[str]:
+        """All files except the annotations and the images."""
+        given = [None if self.boxes == GROUND_TRUTH else self.boxes, self.head_boxes]
+        return [path for path in given if path is not None] + files_of(self.skeleton)
+
+    def source(self) -> Source:
+        """The files as the readers expect them, with the list of images already read."""
+        names = None if self.images_list is None else Path(self.images_list).read_text()
+        return Source(
+            format=self.format,
+            annotations=Path(self.annotations),
+            image_root=Path(self.images),
+            skeleton=self.skeleton,
+            wanted=None if names is None else frozenset(names.split("\n")) - {""},
+            boxes=None if self.boxes == GROUND_TRUTH else Path(self.boxes),
+            head_boxes=None if self.head_boxes is None else Path(self.head_boxes),
+        )

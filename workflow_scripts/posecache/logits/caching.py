@@ -1,0 +1,165 @@
+"""Making a logit store: a model's SimCC logits over a sample set."""
+
+import logging
+import math
+import shutil
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from posecache import files, skeletons
+from posecache.logits.model_run import ModelRun
+from posecache.logits.settings import BATCH, ENCODINGS, Caching
+from posecache.logits.store import KIND
+from posecache.models import golden
+from posecache.models.card import CARD_FILE, MODEL_FILE, Card
+from posecache.models.session import Session
+from posecache.samples.store import SampleStore
+from posecache.samples.store import open as open_samples
+from posecache.stores.layout import Column, Layout
+from posecache.stores.writer import Writer
+
+logger = logging.getLogger(__name__)
+DEFAULTS = Caching()
+
+
+def cache(
+    model: Path,
+    sample_folder: Path,
+    folder: Path,
+    settings: Caching = DEFAULTS,
+    *,
+    batch: int = BATCH,
+    device: str = "cpu",
+    threads: int = 1,
+    job: tuple[int, int] | None = None,
+) -> None:
+    """Run the model of a folder over a sample set and store its logits; finished shards are kept.
+
+    `job` (k, n) is the k-th of n jobs, from 0: it writes its own share of whole shards and leaves
+    the sealing to `stores.seal`. Raises ValueError naming the model, the sample set and the
+    row for logits that are not finite, for images that are missing or broken, and for a shard that
+    another job is writing; nothing is sealed then. A model that no longer gives the logits of its
+    golden crop is not run at all.
+    """
+    card = Card.load(model / CARD_FILE)
+    store = open_samples(sample_folder)
+    layout = _layout(card, store, settings)
+    own = None if job is None else job_shards(layout.shards, *job)
+    identity = _identity(model, card, store, settings)
+    batch = min(batch, store.n * settings.views.count)
+    session = Session(model / MODEL_FILE, card, batch=batch, device=device, threads=threads)
+    golden.check(model, session)
+    about = _about(card, sample_folder, settings)
+    with closing(Writer(folder, layout, identity, about, own)) as writer:
+        count = sum(stop - start for start, stop in map(layout.span, writer.missing))
+        _plan(writer, count, session, settings)
+        with tqdm(total=count, unit="sample", mininterval=5) as bar:
+            _write(writer, ModelRun(
+                session=session, store=store, layout=layout, views=settings.views,
+                flip=settings.flip, encoding=ENCODINGS[settings.encoding], threads=threads, bar=bar,
+            ))  # fmt: skip
+        if job is None:
+            writer.seal()
+
+
+def _write(writer: Writer, run: ModelRun) -> None:
+    """Fill the missing shards; one is written while the model runs over the next one's samples."""
+    with ThreadPoolExecutor(1) as pool:
+        written: Future[None] | None = None
+        for shard in list(writer.missing):
+            started = time.perf_counter()
+            writer.claim(shard)
+            columns, runtime = run.shard(shard)
+            if written is not None:
+                written.result()
+            runtime |= {"seconds_elapsed": time.perf_counter() - started}
+            written = pool.submit(writer.write, shard, columns, {}, runtime)
+        if written is not None:
+            written.result()
+
+
+def _plan(writer: Writer, count: int, session: Session, settings: Caching) -> None:
+    """Log bytes, files and time of what is to be made; ValueError if the disk cannot hold it.
+
+    Space is counted for all absent shards, including those of other jobs.
+    """
+    layout, folder = writer.layout, writer.folder
+    needed = sum(layout.stored_rows(shard) for shard in writer.absent) * layout.row_bytes
+    free = shutil.disk_usage(folder).free + writer.replaced
+    passes = math.ceil(count * settings.views.count / session.batch) * (1 + settings.flip)
+    seconds = session.seconds_a_batch() * passes
+    logger.info(
+        "%s: %d samples to go: the store takes at most %.3g GB more, and %d files; the model alone "
+        "about %.3g min", folder, count, needed / 1e9, layout.files, seconds / 60,
+    )  # fmt: skip
+    if needed > free:
+        raise ValueError(
+            f"{folder}: may need {needed / 1e9:.3g} GB, the disk has {free / 1e9:.3g} GB left"
+        )
+
+
+def job_shards(shards: int, job: int, jobs: int) -> range:
+    """The shards of one of several jobs: a range, about as long as every other job's."""
+    if not 0 <= job < jobs:
+        raise ValueError(f"job {job} of {jobs}: expected 0 to {jobs - 1}")
+    return range(job * shards // jobs, (job + 1) * shards // jobs)
+
+
+def _about(card: Card, sample_folder: Path, settings: Caching) -> dict[str, Any]:
+    """What readers need to know about the model."""
+    return {
+        "model": card.name,
+        "samples": str(sample_folder),
+        "skeleton": card.skeleton,
+        "input_size": list(card.input_size),
+        "split_ratio": card.split_ratio,
+        "beta": card.beta,
+        "flip": settings.flip,
+    }
+
+
+def _identity(model: Path, card: Card, store: SampleStore, settings: Caching) -> dict[str, Any]:
+    """What the logits' values depend on; ValueError if the card belongs to another model file."""
+    found, skeleton = files.sha256(model / MODEL_FILE), skeletons.load(card.skeleton)
+    if found != card.sha256:
+        raise ValueError(f"{model / MODEL_FILE}: sha256 {found}, its card says {card.sha256}")
+    return {
+        "model": found,
+        "keypoints": list(skeleton.keypoints),
+        "flip_pairs": [list(pair) for pair in skeleton.flip_pairs],
+        "split_ratio": card.split_ratio,
+        "beta": card.beta,
+        "samples": store.fingerprint,
+        "padding": card.padding,
+        "input_size": list(card.input_size),
+        "crop_size": list(card.crop_size or card.input_size),
+        "color_order": card.color_order,
+        "mean": list(card.mean),
+        "std": list(card.std),
+        "views": settings.views.model_dump(mode="json"),
+        "flip": settings.flip,
+        "encoding": settings.encoding,
+        "levels": list(ENCODINGS[settings.encoding].levels),
+    }
+
+
+def _layout(card: Card, store: SampleStore, settings: Caching) -> Layout:
+    views, keypoints = settings.views.count, skeletons.load(card.skeleton).num_keypoints
+    width, height = (int(side * card.split_ratio) for side in card.input_size)
+    encoding = ENCODINGS[settings.encoding]
+    return Layout(
+        kind=KIND,
+        num_rows=store.n,
+        columns={
+            **encoding.columns("simcc_x", (views, keypoints, width)),
+            **encoding.columns("simcc_y", (views, keypoints, height)),
+            "matrix": Column(shape=(views, 2, 3), dtype="float64"),
+        },
+        chunk_rows=settings.chunk_rows,
+        shard_rows=settings.shard_rows,
+    )

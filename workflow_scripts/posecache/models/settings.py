@@ -1,0 +1,32 @@
+"""What a user says about a model that was made elsewhere."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from posecache.contract import PADDING
+from posecache.settings import Settings
+from posecache.skeletons import SkeletonName
+
+ColorOrder = Literal["rgb", "bgr"]
+Part = Literal["whole", "backbone"]  # of a network
+Channels = tuple[float, float, float]
+
+
+class Import(Settings):
+    """How to feed an imported model and how to read it."""
+
+    skeleton: SkeletonName = Field(description="of the keypoints that it predicts")
+    input_size: tuple[PositiveInt, PositiveInt] = Field(description="[width, height] in px")
+    padding: PositiveFloat = Field(PADDING, description="a crop's sides over its box's sides")
+    color_order: ColorOrder = Field("rgb", description="of its input: rgb or bgr")
+    mean: Channels | None = Field(
+        None, description="of the 0-255 channels, in color_order; null: ImageNet's"
+    )
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = Field(
+        None, description="likewise"
+    )
+    sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{8,64}$")] | None = Field(
+        None, description="refuse another file; its first 8 digits or more"
+    )
+    license: str | None = Field(None, description="of the weights, kept on the card")

@@ -1,0 +1,125 @@
+"""Making a sample store: one row per person instance. Shapes: N persons, S crop px."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from posecache import files
+from posecache.datasets.records import GROUND_TRUTH, Annotations, Source
+from posecache.samples.crops import CropCutter
+from posecache.samples.settings import Crops
+from posecache.samples.store import JPEG, KIND
+from posecache.stores.layout import Column, Layout
+from posecache.stores.settings import Cut
+from posecache.stores.writer import Writer
+
+DEFAULT_CUT = Cut()
+COLUMNS = (
+    "image_index", "image_id", "instance_id", "box", "keypoints", "visibility", "area",
+    "head_size", "box_score",
+)  # fmt: skip
+
+
+def prepare(
+    annotations: Annotations,
+    folder: Path,
+    *,
+    crops: Crops | None = None,
+    cut: Cut = DEFAULT_CUT,
+    threads: int = 1,
+) -> None:
+    """Write a sample store; with `crops` also the enlarged crop around each person.
+
+    Raises ValueError naming the annotation file and the person for a box without area and for an
+    image that is missing or broken; nothing is sealed then.
+    """
+    _check_boxes(annotations)
+    layout = _layout(annotations, crops, cut)
+    writer = Writer(folder, layout, _identity(annotations, crops), _about(annotations))
+    cutter = None
+    if crops is not None:
+        cutter = CropCutter(annotations, crops, layout.chunk_rows, threads)
+    with tqdm(total=layout.num_rows, unit="sample", mininterval=5) as bar:
+        for shard in writer.missing:
+            started, (start, stop) = time.perf_counter(), layout.span(shard)
+            columns = {name: getattr(annotations, name)[start:stop] for name in COLUMNS}
+            ragged = {}
+            if cutter is None:
+                _check_images(annotations, start, stop)
+            else:
+                columns["crop_matrix"], ragged[JPEG] = cutter.cut(start, stop)
+            seconds = time.perf_counter() - started
+            runtime = {"num_rows": stop - start, "seconds_cutting": seconds}
+            writer.write(shard, columns, ragged, runtime)
+            bar.update(stop - start)
+    writer.seal()
+
+
+def _layout(annotations: Annotations, crops: Crops | None, cut: Cut) -> Layout:
+    arrays = {name: getattr(annotations, name) for name in COLUMNS}
+    columns = {n: Column(shape=a.shape[1:], dtype=str(a.dtype)) for n, a in arrays.items()}
+    if crops is not None:
+        columns["crop_matrix"] = Column(shape=(2, 3), dtype="float64")
+    return Layout(
+        kind=KIND,
+        num_rows=len(annotations.box),
+        columns=columns,
+        ragged=(JPEG,) if crops is not None else (),
+        **cut.model_dump(),
+    )
+
+
+def _identity(annotations: Annotations, crops: Crops | None) -> dict[str, Any]:
+    """What the samples depend on."""
+    source = annotations.source
+    return {
+        "annotation_format": source.format,
+        "files": [files.sha256(path) for path in source.files],
+        "skeleton": source.skeleton,
+        "image_paths": files.fingerprint(annotations.image_paths),
+        "image_root": str(source.image_root),
+        "crops": None if crops is None else crops.model_dump(),
+    }
+
+
+def _about(annotations: Annotations) -> dict[str, Any]:
+    """What readers need to know about the annotations."""
+    source = annotations.source
+    return {
+        "annotation_format": source.format,
+        "skeleton": source.skeleton,
+        "annotations": str(source.annotations),
+        "boxes": _box_origin(source),
+        "image_root": str(source.image_root),
+        "image_paths": annotations.image_paths,
+        "dropped": dict(annotations.dropped),
+        "mended": dict(annotations.mended),
+    }
+
+
+def _box_origin(source: Source) -> str:
+    """`gt`, or the detector's file and its digest: what a table must not mix."""
+    if source.boxes is None:
+        return GROUND_TRUTH
+    return f"{source.boxes.name} (sha256 {files.sha256(source.boxes)[:12]})"
+
+
+def _check_boxes(annotations: Annotations) -> None:
+    sides = annotations.box[:, 2:]
+    wrong = np.flatnonzero(~(np.isfinite(annotations.box).all(1) & (sides > 0).all(1)))
+    if len(wrong):
+        row = int(wrong[0])
+        box = annotations.box[row].tolist()
+        raise ValueError(f"{annotations.place(row)}: box {box} has no area")
+
+
+def _check_images(annotations: Annotations, start: int, stop: int) -> None:
+    """Check that the images exist; they are decoded only when a model runs over them."""
+    _, first = np.unique(annotations.image_index[start:stop], return_index=True)
+    for row in first + start:
+        path = annotations.image_path(row)
+        if not path.is_file():
+            raise ValueError(f"{annotations.place(row)}: {path}: no such image")

@@ -1,0 +1,45 @@
+"""What a training sample stores besides its labels, and how its crops are varied."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from posecache.settings import NonNegative, Settings, Share
+
+
+class Crops(Settings):
+    """The enlarged, square crop of a training sample, from which every augmentation is cut."""
+
+    size: PositiveInt = Field(384, description="px")
+    context: PositiveFloat = Field(
+        1.5, description="the crop's side over the padded box's longer side"
+    )
+    quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="JPEG")
+
+
+class Augmentation(Settings):
+    """How a training crop is varied. Source of names, ranges and chances: MMPose's transforms
+    RandomFlip, RandomHalfBody and RandomBBoxTransform, MMDetection's YOLOXHSVRandomAug, and
+    albumentations' Blur, MedianBlur and CoarseDropout, as RTMPose configures them.
+    """
+
+    flip_prob: Share = 0.5
+    half_body_prob: Share = 0.3  # of people with enough labelled keypoints
+    shift_factor: NonNegative = 0.16  # of the padded box's sides
+    shift_prob: Share = 0.3
+    scale_factor: tuple[PositiveFloat, PositiveFloat] = (0.6, 1.4)  # of the box, always applied
+    rotate_degrees: Annotated[float, Field(ge=0, le=180)] = 80.0
+    rotate_prob: Share = 0.6
+    hsv_delta: tuple[NonNegative, NonNegative, NonNegative] = (5, 30, 30)  # 8-bit HSV of OpenCV
+    blur_prob: Share = 0.1
+    median_blur_prob: Share = 0.1
+    dropout_prob: Share = 1.0  # one black rectangle
+    dropout_size: tuple[Share, Share] = (0.2, 0.4)  # of the crop's sides
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name in ("scale_factor", "dropout_size"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} {(low, high)}: expected [smallest, largest]")
+        return self

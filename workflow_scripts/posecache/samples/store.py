@@ -1,0 +1,62 @@
+"""Reading a sealed sample store. Shapes: B rows, S crop px."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posecache import datasets, files
+from posecache.datasets.records import Source
+from posecache.samples import pictures
+from posecache.stores.store import Store
+
+KIND = "samples"
+JPEG = "crop_jpeg"
+
+
+class SampleStore(Store):
+    """A sealed sample store; the small columns are read whole, the crops as they are needed."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, KIND)
+        self.skeleton: str = self.manifest["skeleton"]
+        self.annotation_file = Path(self.manifest["annotations"])
+        self.boxes: str = self.manifest["boxes"]
+        recipe = self.identity["crops"]
+        self.crop_size: int | None = None if recipe is None else recipe["size"]  # px
+
+    def truth(self) -> dict[str, Any]:
+        """The COCO record of this store's images; ValueError if the annotation file has changed."""
+        if files.sha256(self.annotation_file) != self.identity["files"][0]:
+            raise ValueError(
+                f"{self.annotation_file}: is not the file any more that {self.folder} was made of"
+            )
+        source = Source(
+            format=self.manifest["annotation_format"],
+            annotations=self.annotation_file,
+            image_root=Path(self.manifest["image_root"]),
+            skeleton=self.skeleton,
+            wanted=frozenset(self.manifest["image_paths"]),
+        )
+        return datasets.truth(source)
+
+    def image_path(self, row: int) -> Path:
+        """The image file of a row."""
+        relative = self.manifest["image_paths"][self.column("image_index")[row]]
+        return Path(self.manifest["image_root"]) / relative
+
+    def place(self, row: int) -> str:
+        """How error messages name a row."""
+        person = self.column("instance_id")[row]
+        return f"{self.annotation_file}: row {row}, person {person}"
+
+    def crops(self, start: int, stop: int) -> np.ndarray:
+        """Enlarged crops (B, S, S, 3) uint8 RGB of rows start ... stop - 1."""
+        if self.crop_size is None:
+            raise ValueError(f"{self.folder}: stores no crops to train from")
+        return np.stack([pictures.decode(data) for data in self.ragged(JPEG, start, stop)])
+
+
+def open(folder: Path) -> SampleStore:
+    """Open a sealed sample store; ValueError if it is missing, unsealed, foreign or damaged."""
+    return SampleStore(folder)

@@ -1,0 +1,39 @@
+"""What a benchmark measures, and the names of its numbers."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from posecache.settings import Settings, Share
+from posecache.skeletons import SkeletonName
+
+PCKH_GROUPS = {
+    "head": ("head_top",),
+    "shoulder": ("left_shoulder", "right_shoulder"),
+    "elbow": ("left_elbow", "right_elbow"),
+    "wrist": ("left_wrist", "right_wrist"),
+    "hip": ("left_hip", "right_hip"),
+    "knee": ("left_knee", "right_knee"),
+    "ankle": ("left_ankle", "right_ankle"),
+}
+COCO_KEYS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
+# CrowdPose's kinds of images by their crowdIndex, as its evaluation has them (its paper says 0.1).
+CROWD_KINDS = {"AP_easy": (-1.0, 0.2), "AP_medium": (0.2, 0.8), "AP_hard": (0.8, float("inf"))}
+# The numbers that a metric may give, all in 0-100.
+NUMBERS = {
+    "oks": (*COCO_KEYS, *CROWD_KINDS),
+    "pckh": (*PCKH_GROUPS, "mean", "mean@0.1"),
+}
+
+
+class Measure(Settings):
+    """A metric, and the protocol by which it is measured."""
+
+    metric: Literal["oks", "pckh"] = Field(description="oks or pckh")
+    shared_with: SkeletonName | None = Field(
+        None, description="a skeleton: only the keypoints that it has too count"
+    )
+    rescore: bool = Field(
+        True, description="oks: a person's score is its box's times its keypoints'"
+    )
+    nms: Share | None = Field(0.9, description="oks above which people are merged; null: nobody is")

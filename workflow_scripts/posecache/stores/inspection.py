@@ -1,0 +1,45 @@
+"""What a store holds, in a screenful."""
+
+from pathlib import Path
+from typing import Any
+
+from posecache.stores.layout import Layout
+from posecache.stores.manifest import BY_SHARD, OWN, read_manifest, recorded_files
+
+
+def describe(folder: Path) -> str:
+    """A sealed store in a screenful; ValueError if there is none."""
+    manifest = read_manifest(folder)
+    layout = Layout.parse(manifest["layout"])
+    stored = sum(facts["bytes"] for _, facts in recorded_files(manifest))
+    lines = [f"{folder}: {layout.kind}, {layout.num_rows} rows in {layout.shards} shards"]
+    lines += [
+        f"  {name:12} {column.dtype:8} {(layout.num_rows, *column.shape)}"
+        f"{'' if column.shuffle is None else ', Zstandard'}"
+        for name, column in layout.columns.items()
+    ]
+    raw = layout.num_rows * layout.row_bytes
+    share = f", {stored / raw:.0%} of the arrays' {_size(raw)}" if not layout.ragged else ""
+    lines.append(f"on disk {_size(stored)}{share}")
+    made = {"posecache": manifest["posecache"], **manifest["runtime"]}
+    del made[BY_SHARD]
+    about = {k: v for k, v in manifest.items() if k not in OWN and k != "image_paths"}
+    for title, record in (
+        ("about", about), ("made from", manifest["identity"]), ("made by", made),
+    ):  # fmt: skip
+        lines += [f"{title}:", *(f"  {key}: {_short(value)}" for key, value in record.items())]
+    return "\n".join(lines)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 70 else f"{text[:67]}..."
+
+
+def _size(count: float) -> str:
+    """Bytes as people read them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.4g} {unit}"
+        count /= 1000
+    return f"{count:.4g} TB"

@@ -1,0 +1,78 @@
+"""What is known about a store that is being written: its plan, and an entry per finished shard."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from posecache import files
+from posecache.stores.manifest import BY_SHARD, LEDGER, MANIFEST, SEALED, is_signed
+
+PLAN = "plan.json"  # layout, identity, and what else the manifest will hold
+
+logger = logging.getLogger(__name__)
+
+Record = Mapping[str, Any]
+
+
+def record(folder: Path) -> Record | None:
+    """The plan of the store that is being written in a folder, or a sealed one's manifest."""
+    plan, sealed = folder / LEDGER / PLAN, folder / SEALED
+    if plan.exists():
+        return dict(files.read_json(plan))
+    if not sealed.exists():
+        return None
+    manifest: Record = files.read_json(sealed)
+    return manifest if is_signed(manifest) else None
+
+
+def agrees(record: Record | None, plan: Record) -> bool:
+    """Whether a plan or a manifest has the layout and identity of `plan`."""
+    keys = ("layout", "identity")
+    return record is not None and files.as_json([record.get(k) for k in keys]) == files.as_json(
+        [plan[k] for k in keys]
+    )
+
+
+def verified_entries(folder: Path) -> dict[int, Record]:
+    """The entries of the finished shards whose files still have the entered checksums."""
+    found = dict(_entries(folder))
+    return {shard: entry for shard, entry in found.items() if _stands(folder, entry)}
+
+
+def _entries(folder: Path) -> Iterator[tuple[int, Record]]:
+    """Every finished shard's entry."""
+    if (folder / LEDGER / PLAN).exists():
+        for path in sorted((folder / LEDGER).glob("[0-9]*.json")):
+            yield int(path.stem), files.read_json(path)
+    elif (sealed := record(folder)) is not None:
+        runtimes = sealed["runtime"][BY_SHARD]
+        for shard, facts in enumerate(sealed["shards"]):
+            yield shard, {"files": facts, "runtime": runtimes[shard]}
+
+
+def _stands(folder: Path, entry: Record) -> bool:
+    """Whether a shard's files are as its entry says."""
+    for path, entered in entry["files"].items():
+        file = folder / path
+        if not file.is_file() or files.sha256(file) != entered["sha256"]:
+            logger.warning("%s: is not what the ledger says: written again", file)
+            return False
+    return True
+
+
+def entry_path(folder: Path, shard: int) -> Path:
+    """The ledger's entry of a finished shard."""
+    return folder / LEDGER / f"{shard:05d}.json"
+
+
+def take_up(folder: Path, plan: Record, entries: Mapping[int, Record]) -> None:
+    """Open a store again for writing: the ledger holds `entries`, and it is not sealed any more."""
+    for path in (folder / LEDGER).glob("[0-9]*.json"):
+        if int(path.stem) not in entries:
+            path.unlink()
+    for shard, entry in entries.items():
+        if not entry_path(folder, shard).exists():
+            files.write_json(entry_path(folder, shard), entry)
+    files.write_json(folder / LEDGER / PLAN, plan)
+    (folder / MANIFEST).unlink(missing_ok=True)

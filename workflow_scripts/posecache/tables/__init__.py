@@ -1,0 +1,1 @@
+"""Tables made from scores: the paper's, its authors' report's, and the user's own."""

@@ -1,0 +1,169 @@
+"""What the tables of the paper and of its authors' report hold: columns, rows, published numbers.
+
+Here a row's model is a part, which the configuration gives to one of our models: a student by size
+and role, such as `tiny.unified`, or a teacher by set and dataset, such as `I.coco`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from posecache.tables.table import Column, Row, Table
+
+PUBLISHED = Path(__file__).parent / "published"
+SIZES = ("tiny", "small")
+
+
+def _columns(dataset: str, prefix: str, metrics: Mapping[str, str]) -> tuple[Column, ...]:
+    return tuple(
+        Column(f"{prefix}{suffix}", metric, dataset, metric) for suffix, metric in metrics.items()
+    )
+
+
+PCKH = (
+    Column("mpii_pck", "PCKh", "mpii", "mean"),
+    Column("mpii_pck_01", "PCKh@0.1", "mpii", "mean@0.1"),
+)
+SIX = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "ar": "AR", "ar50": "AR50", "ar75": "AR75"}
+TEN = {
+    "ap": "AP", "ap50": "AP50", "ap75": "AP75", "ap_m": "APM", "ap_l": "APL",
+    "ar": "AR", "ar50": "AR50", "ar75": "AR75", "ar_m": "ARM", "ar_l": "ARL",
+}  # fmt: skip
+JOINTS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean")
+BOTH = {"mpii": "mpii", "coco": "coco"}
+SHARED = {"mpii": "mpii-shared12", "coco": "coco-shared12"}
+DISTILLED = (("no", "combined"), ("yes", "unified"))
+
+
+def _by_distillation(benchmarks: Mapping[str, str]) -> tuple[Row, ...]:
+    """Rows of each student size, without and with teachers."""
+    return tuple(
+        Row((size, distil), f"{size}.{role}", benchmarks)
+        for size in SIZES
+        for distil, role in DISTILLED
+    )
+
+
+def _report_students(size: str) -> tuple[Row, ...]:
+    """Students trained on COCO, on both datasets, on both with teachers; long and short runs."""
+    return tuple(
+        Row((dataset, distilled, epochs), f"{size}.{role}{suffix}", benchmarks)
+        for epochs, suffix in (("420", ""), ("50", "-short"))
+        for dataset, distilled, role, benchmarks in (
+            ("COCO", "no", "coco", {"coco": "coco"}),
+            ("Combined", "no", "combined", BOTH),
+            ("Combined", "yes", "unified", BOTH),
+        )
+    )
+
+
+def _report_teachers(name: str, epochs: Mapping[str, str]) -> tuple[Row, ...]:
+    return tuple(
+        Row((name, dataset.upper(), epochs[dataset]), f"{name}.{dataset}", {dataset: dataset})
+        for dataset in ("coco", "mpii")
+    )
+
+
+def _report(title: str, published: str, labels: tuple[str, ...], rows: tuple[Row, ...]) -> Table:
+    """A table of the report, all of whose tables have the same eight numbers."""
+    columns = (*PCKH, *_columns("coco", "coco_", SIX))
+    return Table(
+        title=title, published=PUBLISHED / published, labels=labels, columns=columns, rows=rows
+    )
+
+
+TEACHERS = "report_table2_table3_teachers.csv"
+TABLES = {
+    "table1": Table(
+        title="Models on both datasets; starred: the 12 keypoints that both have",
+        published=PUBLISHED / "paper_table1.csv",
+        labels=("model", "training"),
+        columns=(*PCKH, *_columns("coco", "coco_", SIX)),
+        rows=tuple(
+            Row((size, training), f"{size}.{role}", benchmarks)
+            for size in SIZES
+            for training, role, benchmarks in (
+                ("MPII", "mpii", BOTH),
+                ("MPII*", "mpii", BOTH | {"coco": SHARED["coco"]}),
+                ("COCO*", "coco", BOTH | {"mpii": SHARED["mpii"]}),
+                ("Unified", "unified", BOTH),
+            )
+        ),
+        averaged=("mpii_pck", "coco_ap"),
+        keypoints=True,
+    ),
+    "table2": Table(
+        title="With and without distillation",
+        published=PUBLISHED / "paper_table2.csv",
+        labels=("model", "distill"),
+        columns=(
+            Column("mpii_pckh", "PCKh", "mpii", "mean"),
+            Column("coco_ap", "AP", "coco", "AP"),
+        ),
+        rows=_by_distillation(BOTH),
+        averaged=("mpii_pckh", "coco_ap"),
+    ),
+    "table3": Table(
+        title="COCO in detail",
+        published=PUBLISHED / "paper_table3.csv",
+        labels=("model", "distill"),
+        columns=_columns("coco", "", TEN),
+        rows=_by_distillation({"coco": "coco"}),
+    ),
+    "table4": Table(
+        title="MPII in detail",
+        published=PUBLISHED / "paper_table4.csv",
+        labels=("model", "distill"),
+        columns=(
+            *(Column(joint, joint.capitalize(), "mpii", joint) for joint in JOINTS),
+            Column("mean_01", "Mean@0.1", "mpii", "mean@0.1"),
+        ),
+        rows=_by_distillation({"mpii": "mpii"}),
+    ),
+    "table5": Table(
+        title="Halpe, the 21 keypoints of the union, ground-truth boxes",
+        published=PUBLISHED / "paper_table5.csv",
+        labels=("model",),
+        columns=_columns("halpe", "", TEN),
+        rows=tuple(Row((size,), f"{size}.unified", {"halpe": "halpe-union21"}) for size in SIZES),
+    ),
+    "report_table2": _report(
+        "Teacher set I",
+        TEACHERS,
+        ("teacher_set", "dataset", "epochs"),
+        _report_teachers("I", {"coco": "420", "mpii": "210"}),
+    ),
+    "report_table3": _report(
+        "Teacher set II",
+        TEACHERS,
+        ("teacher_set", "dataset", "epochs"),
+        _report_teachers("II", {"coco": "100", "mpii": "100"}),
+    ),
+    "report_table4": _report(
+        "Tiny students, trained long and short",
+        "report_table4_tiny.csv",
+        ("dataset", "distilled", "epochs"),
+        _report_students("tiny"),
+    ),
+    "report_table5": _report(
+        "Small students, trained long and short",
+        "report_table5_small.csv",
+        ("dataset", "distilled", "epochs"),
+        _report_students("small"),
+    ),
+}
+
+PARTS = tuple(dict.fromkeys(row.model for table in TABLES.values() for row in table.rows))
+
+
+def cast(name: str, models: Mapping[str, str]) -> Table | None:
+    """A published table with our models in their parts; None where a part has no model.
+
+    If a size or a set of teachers is left out altogether, its rows are left out too.
+    """
+    table = TABLES[name]
+    sections = {part.partition(".")[0] for part in models}
+    rows = [row for row in table.rows if row.model.partition(".")[0] in sections]
+    if not rows or any(row.model not in models for row in rows):
+        return None
+    return replace(table, rows=tuple(replace(row, model=models[row.model]) for row in rows))

@@ -1,0 +1,45 @@
+"""What a table is: which numbers of which models it holds, and where."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+OURS = "ours"  # the column with our models' names
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of a row: a metric of the row's benchmark on this dataset."""
+
+    name: str  # in the CSV
+    heading: str
+    dataset: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row's labels, the model that is scored, and the benchmark on each dataset."""
+
+    labels: tuple[str, ...]
+    model: str
+    benchmarks: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """`published` is a CSV with the table's labels and column names; `averaged` names the two
+    columns whose mean is the last one."""
+
+    title: str
+    labels: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    published: Path | None = None
+    averaged: tuple[str, str] | None = None
+    keypoints: bool = False  # whether there is a column with the model's number of keypoints
+
+    @property
+    def scores(self) -> list[tuple[str, str]]:
+        """(model, benchmark) of every score that the table is made from."""
+        return list(dict.fromkeys((r.model, b) for r in self.rows for b in r.benchmarks.values()))

@@ -1,0 +1,32 @@
+"""Work done by threads ahead of its use, in order."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def ranges(start: int, stop: int, size: int) -> Iterator[range]:
+    """Consecutive ranges of at most `size` rows."""
+    return (range(a, min(a + size, stop)) for a in range(start, stop, size))
+
+
+def ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int
+) -> Iterator[Result]:
+    """`function` of each item, in order, computed by threads a few items ahead of their use."""
+    with ThreadPoolExecutor(threads) as pool:
+        pending: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

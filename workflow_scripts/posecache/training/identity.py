@@ -1,0 +1,22 @@
+"""The identity of a training run: two runs of one identity end at the same weights."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from posecache.files import fingerprint, sha256
+from posecache.training.recipe import Learning, Recipe
+from posecache.training.stream import TrainingSet
+
+
+def identity(recipe: Recipe, learning: Learning, sets: Sequence[TrainingSet]) -> str:
+    """A digest of the recipe, the objective, and the content of what the run reads."""
+    distil, init = learning.distil, learning.init
+    return fingerprint(
+        {
+            "recipe": recipe.model_dump(mode="json"),
+            "distil": None if distil is None else distil.model_dump(mode="json"),
+            "init": None if init is None else [sha256(Path(init.weights)), init.part],
+            "samples": [s.samples.fingerprint for s in sets],
+            "logits": [store.fingerprint for s in sets for store in s.logits.values()],
+        }
+    )

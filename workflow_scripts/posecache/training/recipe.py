@@ -1,0 +1,169 @@
+"""The training recipe: every setting of one training run.
+
+Each field is also an option of `train_student.py`; its description is that option's help.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from posecache.contract import PADDING
+from posecache.models.networks import NETWORKS
+from posecache.models.settings import Part
+from posecache.names import Names
+from posecache.samples.settings import Augmentation
+from posecache.settings import Name, NonNegative, Settings, Share
+
+# The losses that compare a student with labels; losses.LabelLoss says what one takes and gives.
+LABEL_LOSSES: Names[Callable[..., Any]] = Names(
+    "label loss",
+    {
+        "simcc_kl": "posecache.training.losses:label_kl",
+        "l2": "posecache.training.losses:soft_argmax_l2",
+    },
+)
+WINDOW_CHUNKS = 16  # pooled and shuffled together; a training run reads one window ahead
+NESTED = ("augmentation", "final_augmentation")
+
+# The second stage of RTMPose's pipeline.
+MILDER = {
+    "shift_factor": 0.0,
+    "scale_factor": [0.75, 1.25],
+    "rotate_degrees": 60.0,
+    "dropout_prob": 0.5,
+}
+
+
+class Recipe(Settings):
+    """RTMPose's own recipe unless told otherwise."""
+
+    network: Annotated[str, AfterValidator(NETWORKS.checked)] = Field(
+        "rtmpose", description=f"{', '.join(NETWORKS)}, or module:attribute of your own"
+    )
+    input_size: tuple[PositiveInt, PositiveInt] = Field(
+        (192, 256), description="[width, height] of the network's input in px"
+    )
+    variant: Any = Field(
+        "t",
+        description="the network's size: t, s, m, l or {deepen, widen, stride} of rtmpose",
+        validate_default=True,
+    )
+    padding: PositiveFloat = Field(PADDING, description="a crop's sides over its box's sides")
+    epochs: PositiveInt = Field(420, description="passes over all samples")
+    batch_size: PositiveInt = Field(256, description="samples a step")
+    lr: PositiveFloat = Field(4e-3, description="AdamW's learning rate after the warm-up")
+    weight_decay: NonNegative = Field(
+        0.05, description="AdamW's weight decay; norms and biases have none"
+    )
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(1000, description="linear warm-up")
+    final_lr_ratio: Share = Field(
+        0.05, description="the learning rate falls to this share over the second half"
+    )
+    clip: PositiveFloat | None = Field(None, description="largest gradient norm; null: no limit")
+    ema: Share | None = Field(
+        None, description="weight of the newest weights in their average; null: no average"
+    )
+    loss: Annotated[str, AfterValidator(LABEL_LOSSES.checked)] = Field(
+        "simcc_kl",
+        description=f"of the labels: {', '.join(LABEL_LOSSES)}, or module:attribute of your own",
+    )
+    sigma: tuple[PositiveFloat, PositiveFloat] | None = Field(
+        None, description="labels' Gaussians in bins; null: sqrt(side / 8), RTMPose's rule"
+    )
+    geometry: Literal["transport", "replay"] = Field(
+        "transport",
+        description="transport: a new crop each epoch, teachers' logits carried into it; replay: "
+        "the very crops that the teachers saw",
+    )
+    augmentation: Augmentation = Field(Augmentation(), description="of all but the last epochs")
+    final_epochs: Annotated[int, Field(ge=0)] = Field(
+        30, description="last epochs, which have the milder final augmentation"
+    )
+    final_augmentation: dict[str, Any] = Field(
+        MILDER,
+        description="keys of the augmentation that differ in the last epochs",
+        validate_default=True,
+    )
+    checkpoint_epochs: PositiveInt = Field(10, description="epochs between checkpoints")
+    seed: int = Field(0, description="of the weights, the order and the augmentation")
+
+    @field_validator("variant")
+    @classmethod
+    def _known_to_the_network(cls, variant: Any, info: ValidationInfo) -> Any:
+        if {"network", "input_size"} <= info.data.keys():
+            NETWORKS[info.data["network"]].check(variant, info.data["input_size"])
+        return variant
+
+    @field_validator("final_augmentation")
+    @classmethod
+    def _fits_the_augmentation(
+        cls, changes: dict[str, Any], info: ValidationInfo
+    ) -> dict[str, Any]:
+        if "augmentation" in info.data:
+            changed(info.data["augmentation"], changes)
+        return changes
+
+    def augmentation_at(self, epoch: int) -> Augmentation:
+        """The augmentation of an epoch, counted from 0."""
+        if epoch < self.epochs - self.final_epochs:
+            return self.augmentation
+        return changed(self.augmentation, self.final_augmentation)
+
+
+def changed(augmentation: Augmentation, changes: Mapping[str, Any]) -> Augmentation:
+    """An augmentation with some keys replaced."""
+    return Augmentation.model_validate({**augmentation.model_dump(), **changes})
+
+
+class Distil(Settings):
+    """Eq. 8: alpha weighs the labels, each teacher's beta weighs its cached logits."""
+
+    alpha: Share = Field(description="weight of the labels")
+    teachers: Annotated[dict[Name, NonNegative], Field(min_length=1)] = Field(
+        description="{teacher: its beta, ...}"
+    )
+    mode: Literal["equation-8", "authors-code"] = Field(
+        "equation-8", description="or authors-code: what the authors' public code minimises"
+    )
+
+
+class Init(Settings):
+    """What a run starts from: a file's or another model's weights."""
+
+    weights: str = Field(description="an MMPose .pth, a weights.pt, or a model's name")
+    part: Part = Field("backbone", description="backbone, or whole: the head too")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _weights_alone(cls, given: Any) -> Any:
+        return {"weights": given} if isinstance(given, str) else given
+
+
+class Learning(Settings):
+    """What a student learns from besides its labels."""
+
+    distil: Distil | None = Field(
+        None, description="{alpha, teachers: {name: beta}, mode}; null: only labels"
+    )
+    init: Init | None = Field(
+        None, description="weights to start from: a file, or {weights, part}; null: random ones"
+    )
+
+
+def merge(*sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections of a recipe, later ones on top; augmentations are merged key by key."""
+    merged: dict[str, Any] = {}
+    for section in sections:
+        for key, value in section.items():
+            inner = key in NESTED and isinstance(value, Mapping) and key in merged
+            merged[key] = {**merged[key], **value} if inner else value
+    return merged

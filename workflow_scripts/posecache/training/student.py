@@ -1,0 +1,112 @@
+"""From samples and cached logits to a model's folder: one student, or one home-trained teacher."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from posecache import logits, samples, skeletons
+from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
+from posecache.logits.store import LogitStore
+from posecache.models.card import Card
+from posecache.models.checkpoint import as_bytes
+from posecache.models.export import to_bytes
+from posecache.models.folder import write_model
+from posecache.models.networks import NETWORKS
+from posecache.samples.store import SampleStore
+from posecache.training.identity import identity
+from posecache.training.losses import Objective
+from posecache.training.recipe import Learning, Recipe
+from posecache.training.stream import Stream, TrainingSet
+from posecache.training.teaching import Teacher, Teaching
+from posecache.training.trainer import Trainer
+
+
+def open_sets(
+    sample_folders: Sequence[Path], logit_folders: Sequence[Path], teachers: Sequence[str] = ()
+) -> list[TrainingSet]:
+    """Each sample store with every teacher's logits over it.
+
+    A logit store says itself whose logits over which samples it holds. Raises ValueError where a
+    teacher has none over a sample set.
+    """
+    stores = [logits.open(folder) for folder in logit_folders]
+    sets = []
+    for folder in sample_folders:
+        store = samples.open(folder)
+        own = {name: _logits_over(store, name, stores) for name in teachers}
+        sets.append(TrainingSet(samples=store, logits=own))
+    return sets
+
+
+def _logits_over(store: SampleStore, teacher: str, stores: Sequence[LogitStore]) -> LogitStore:
+    for found in stores:
+        if found.model == teacher and found.identity["samples"] == store.fingerprint:
+            return found
+    others = ", ".join(f"{s.folder} (of samples {s.identity['samples'][:12]})" for s in stores)
+    raise ValueError(
+        f"{store.folder}: is {store.fingerprint[:12]}, and no logits of {teacher} are made "
+        f"from it: given are {others or 'none'}: cache the logits again"
+    )
+
+
+def make_trainer(
+    sets: Sequence[TrainingSet],
+    recipe: Recipe,
+    learning: Learning,
+    folder: Path,
+    *,
+    memory_mb: float,
+    device: str = "cpu",
+    threads: int = 1,
+) -> Trainer:
+    """The run that trains a student of the union of all skeletons of its sets and teachers.
+
+    Raises ValueError for whatever Teaching, Stream and the network refuse.
+    """
+    teachers = {
+        name: Teacher.of(store, skeletons.load(store.skeleton))
+        for name, store in sets[0].logits.items()
+    }
+    names = [s.samples.skeleton for s in sets] + [t.skeleton.name for t in teachers.values()]
+    skeleton = skeletons.union(names)
+    stream = Stream(
+        sets,
+        skeleton,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        memory_mb=memory_mb,
+        threads=threads,
+    )
+    network = NETWORKS[recipe.network]
+    return Trainer(
+        recipe,
+        Objective(label_loss=recipe.loss, distil=learning.distil),
+        Teaching(recipe, skeleton, teachers, device),
+        stream,
+        partial(network.build, recipe.variant, skeleton.num_keypoints, recipe.input_size),
+        folder,
+        identity=identity(recipe, learning, sets),
+        init=learning.init,
+    )
+
+
+def train(name: str, trainer: Trainer) -> None:
+    """Train to the end, and write the model into the trainer's folder."""
+    model, recipe, teaching = trainer.train(), trainer.recipe, trainer.teaching
+    content = to_bytes(model, recipe.input_size)
+    card = Card(
+        name=name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        skeleton=teaching.skeleton.name,
+        input_size=recipe.input_size,
+        padding=recipe.padding,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        split_ratio=trainer.objective.split_ratio,
+        sigma=teaching.sigma,
+        beta=trainer.objective.temperature,
+        source="trained by posecache",
+        extra={"training": trainer.identity},
+    )
+    write_model(trainer.folder, card, content, as_bytes(model))

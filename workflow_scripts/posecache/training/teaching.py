@@ -1,0 +1,168 @@
+"""Teaching: a batch becomes the student's images, its labels and its teachers, all in one crop.
+
+Shapes: B samples, K student keypoints, Kt teacher keypoints, H x W the student's input in px.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from posecache import geometry, simcc
+from posecache.contract import IMAGENET_MEAN, IMAGENET_STD, SPLIT_RATIO
+from posecache.logits import views
+from posecache.logits.store import LogitStore
+from posecache.samples.augmentation import draw_matrices
+from posecache.skeletons import Skeleton
+from posecache.training import pixels
+from posecache.training.batch import Batch
+from posecache.training.losses import TeacherTarget, Truth
+from posecache.training.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """How a teacher's cached logits are read."""
+
+    skeleton: Skeleton
+    input_size: tuple[int, int]  # width, height in px
+    split_ratio: float
+    beta: float
+
+    @staticmethod
+    def of(store: LogitStore, skeleton: Skeleton) -> "Teacher":
+        """The teacher that filled a store."""
+        return Teacher(
+            skeleton=skeleton,
+            input_size=store.input_size,
+            split_ratio=store.split_ratio,
+            beta=store.beta,
+        )
+
+
+class Teaching:
+    """Prepares batches for one student."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        skeleton: Skeleton,
+        teachers: Mapping[str, Teacher],
+        device: str,
+    ) -> None:
+        """`skeleton` is the student's.
+
+        Raises ValueError for a teacher with keypoints that the student's skeleton lacks, and for a
+        replay without teachers.
+        """
+        self.recipe, self.skeleton, self.teachers = recipe, skeleton, teachers
+        self.device = torch.device(device)
+        self.sigma = recipe.sigma or simcc.default_sigma(recipe.input_size)
+        if recipe.geometry == "replay" and not teachers:
+            raise ValueError("geometry: replay needs a teacher, whose crops the student sees")
+        self._indices = {
+            name: torch.as_tensor(self._places(name, teacher.skeleton), device=self.device)
+            for name, teacher in teachers.items()
+        }
+        self._mean = torch.tensor(IMAGENET_MEAN, device=self.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(IMAGENET_STD, device=self.device).view(1, 3, 1, 1)
+
+    def _places(self, name: str, teacher: Skeleton) -> np.ndarray:
+        """The student's index of each of a teacher's keypoints."""
+        mine, theirs = self.skeleton.indices_in(teacher)
+        if len(mine) != teacher.num_keypoints:
+            raise ValueError(
+                f"teacher {name} predicts {teacher.name}, of which the student's skeleton "
+                f"{self.skeleton.name} has only {len(mine)} of {teacher.num_keypoints} keypoints"
+            )
+        return mine[np.argsort(theirs)]
+
+    def prepare(
+        self, batch: Batch, step: int, epoch: int
+    ) -> tuple[Tensor, Truth, dict[str, TeacherTarget]]:
+        """Augmented, normalised input (B, 3, H, W), labels and teachers in the same crop.
+
+        Every draw is a function of the recipe's seed and the step.
+        """
+        recipe = self.recipe
+        varied = recipe.augmentation_at(epoch)
+        rng, view = np.random.default_rng([recipe.seed, step, 2]), None
+        if recipe.geometry == "replay":
+            matrix, view = self.replayed(batch, rng)
+        else:
+            matrix = draw_matrices(
+                torch.from_numpy(batch.box),
+                torch.from_numpy(batch.keypoints),
+                self.skeleton,
+                varied,
+                recipe.padding,
+                recipe.input_size,
+                rng,
+            )
+        images = self.warp(batch, matrix)
+        images = pixels.augment(images, varied, np.random.default_rng([recipe.seed, step, 3]))
+        images = (images - self._mean) / self._std
+        targets = {name: self.target(name, batch, matrix, view) for name in self.teachers}
+        return images, self.truth(batch, matrix), targets
+
+    def warp(self, batch: Batch, matrix: Tensor) -> Tensor:
+        """The student's crops (B, 3, H, W), 0-255, that `matrix` (B, 2, 3) cuts from images."""
+        crops = torch.from_numpy(batch.crops).to(self.device, non_blocking=True)
+        crop_matrix = torch.from_numpy(batch.crop_matrix).double()
+        return pixels.warp(crops, crop_matrix, matrix, self.recipe.input_size)
+
+    def replayed(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, np.ndarray]:
+        """Draw one of the first teacher's views for each sample: its crop (B, 2, 3) and index (B,).
+
+        Raises ValueError if the teachers were cached under different numbers of views.
+        """
+        counts = {name: cached.matrix.shape[1] for name, cached in batch.teachers.items()}
+        if len(set(counts.values())) > 1:
+            raise ValueError(
+                f"geometry: replay: teachers with different numbers of views: {counts}"
+            )
+        first, count = next(iter(counts.items()))
+        matrices = torch.from_numpy(batch.teachers[first].matrix)
+        chosen = rng.integers(0, count, len(matrices))
+        view = matrices[torch.arange(len(matrices)), torch.from_numpy(chosen)]
+        resize = geometry.resize(self.teachers[first].input_size, self.recipe.input_size)
+        return geometry.compose(resize, view), chosen
+
+    def truth(self, batch: Batch, matrix: Tensor) -> Truth:
+        """Labels in the student's crop; a mirrored crop has left and right swapped."""
+        keypoints = geometry.apply(matrix, torch.from_numpy(batch.keypoints).double())
+        order = simcc.swap_order(self.skeleton.num_keypoints, self.skeleton.flip_pairs)
+        mirrored = torch.linalg.det(matrix[:, :, :2]) < 0
+        keypoints = torch.where(mirrored[:, None, None], keypoints[:, order], keypoints).float()
+        labelled = (~keypoints.isnan().any(-1)).float()
+        keypoints = keypoints.to(self.device)
+        label_x, label_y, weight = simcc.encode(
+            keypoints, labelled.to(self.device), self.recipe.input_size, self.sigma
+        )
+        return Truth(
+            label_x=label_x, label_y=label_y, keypoints=keypoints.nan_to_num(), weight=weight
+        )
+
+    def target(
+        self, name: str, batch: Batch, matrix: Tensor, view: np.ndarray | None = None
+    ) -> TeacherTarget:
+        """A teacher's logits of `view`, or of the least turned view, in the student's crop."""
+        cached, teacher = batch.teachers[name], self.teachers[name]
+        matrices = torch.from_numpy(cached.matrix)
+        rows = np.arange(len(matrices))
+        if view is None:
+            view = views.nearest(matrix, matrices).numpy()
+        to_student = geometry.compose(matrix, geometry.invert(matrices[rows, view]))
+        # `transport` assumes the student's bins per px, so the teacher's px are scaled to match.
+        to_student = geometry.compose(to_student, geometry.zoom(SPLIT_RATIO / teacher.split_ratio))
+        prob_x, prob_y, mass = simcc.transport(
+            torch.from_numpy(cached.x[rows, view]).to(self.device).float(),
+            torch.from_numpy(cached.y[rows, view]).to(self.device).float(),
+            to_student,
+            self.recipe.input_size,
+            teacher.skeleton.flip_pairs,
+            beta=teacher.beta,
+        )
+        return TeacherTarget(prob_x=prob_x, prob_y=prob_y, weight=mass, indices=self._indices[name])
