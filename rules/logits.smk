@@ -8,7 +8,7 @@ PART = "" if JOBS == 1 else "-{share}"
 
 rule cache_logits:
     input:
-        model=lambda wildcards: f"{PLACES.model(wildcards.model)}/card.json",
+        model=lambda wildcards: PLACES.card(wildcards.model),
         samples=lambda wildcards: manifests([PLACES.samples(wildcards.sampleset)]),
     output:
         LOGITS if JOBS == 1 else temp(touch(SHARE)),

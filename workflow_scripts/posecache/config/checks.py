@@ -62,8 +62,8 @@ def _training_sets(config: Config, key: str, train: Train) -> Iterator[str]:
 
 def _init(config: Config) -> Iterator[str]:
     """Models that start from one without weights, from themselves, or from each other."""
-    for name, train in config.trained.items():
-        key, source = f"{_key(config, name)}.init", train.init and train.init.weights
+    for name in config.trained:
+        key, source = f"{_key(config, name)}.init", config.init_model(name)
         if source in config.imported and config.imported[source].weights.endswith(".onnx"):
             yield f"{key}: {source} comes as an ONNX file, which has no weights to start from"
         seen = [name]
@@ -72,8 +72,7 @@ def _init(config: Config) -> Iterator[str]:
                 yield f"{key}: {' starts from '.join([*seen, source])}"
                 return
             seen.append(source)
-            next_init = config.trained[source].init
-            source = next_init and next_init.weights
+            source = config.init_model(source)
 
 
 def _benchmarks(config: Config) -> Iterator[str]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from posecache.config.loading import layers, parse
 from posecache.config.schema import Config
-
-CARD, WEIGHTS, MANIFEST = "card.json", "weights.pt", "manifest.json"
+from posecache.models.card import CARD_FILE, WEIGHTS_FILE
+from posecache.stores.manifest import MANIFEST
 
 Spec = Callable[..., Any]
 
@@ -45,6 +45,10 @@ class Places:
         """A model's folder."""
         return f"{self._root(model_spec, name, shared=self._is_teacher(name))}/models/{name}"
 
+    def card(self, name: str) -> str:
+        """A model's card, which stands for the model."""
+        return f"{self.model(name)}/{CARD_FILE}"
+
     def logits(self, model: str, samples: str) -> str:
         """The folder of a model's logits over a sample set."""
         root = self._root(logits_spec, model, samples, shared=self._is_teacher(model))
@@ -60,23 +64,17 @@ class Places:
 
     def init(self, model: str) -> str | None:
         """The file of weights that a training run starts from."""
-        init = self.config.trained[model].init
-        if init is None:
-            return None
-        known = init.weights in self._models
-        return f"{self.model(init.weights)}/{WEIGHTS}" if known else init.weights
+        init, source = self.config.trained[model].init, self.config.init_model(model)
+        if source is not None:
+            return f"{self.model(source)}/{WEIGHTS_FILE}"
+        return None if init is None else init.weights
 
     def init_input(self, model: str) -> list[str]:
         """The file that changes with those weights: itself, or the card of their model."""
-        init = self.config.trained[model].init
-        if init is None:
-            return []
-        known = init.weights in self._models
-        return [f"{self.model(init.weights)}/{CARD}" if known else init.weights]
-
-    @property
-    def _models(self) -> list[str]:
-        return [*self.config.teachers, *self.config.students]
+        init, source = self.config.trained[model].init, self.config.init_model(model)
+        if source is not None:
+            return [self.card(source)]
+        return [] if init is None else [init.weights]
 
     def _is_teacher(self, model: str) -> bool:
         return model in self.config.teachers
@@ -144,9 +142,8 @@ def model_spec(config: Config, name: str) -> Any:
 
 
 def _init_spec(config: Config, name: str) -> Any:
-    init = config.trained[name].init
-    known = init is not None and init.weights in [*config.trained, *config.imported]
-    return [init, model_spec(config, init.weights) if init is not None and known else None]
+    source = config.init_model(name)
+    return [config.trained[name].init, source and model_spec(config, source)]
 
 
 def logits_spec(config: Config, model: str, samples: str) -> Any:

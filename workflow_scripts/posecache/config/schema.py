@@ -164,6 +164,13 @@ class Config(Settings):
         distil = self.distil(model)
         return [] if distil is None else list(distil.teachers)
 
+    def init_model(self, model: str) -> str | None:
+        """The model of this configuration whose weights a training run starts from, if any."""
+        init = self.trained[model].init
+        if init is None or init.weights not in [*self.teachers, *self.students]:
+            return None
+        return init.weights
+
     def recipe(self, model: str) -> Recipe:
         """The full recipe of a trained model: defaults, `training`, then its own `training`."""
         return Recipe.model_validate(merge(self.training, self.trained[model].training))

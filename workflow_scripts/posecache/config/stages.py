@@ -138,5 +138,5 @@ class Stages:
             for student in config.students
             for benchmark in config.benchmarks_of(student)
         ]
-        models = [f"{self.places.model(student)}/card.json" for student in config.students]
+        models = [self.places.card(student) for student in config.students]
         return models + scores + [self.places.table(name) for name in self.tables]

@@ -63,18 +63,15 @@ def _manifest(
     layout = Layout.parse(plan["layout"])
     runtimes = [entry["runtime"] for entry in entries]
     runtime = timing.total(runtimes)
-    logger.info("%s: sealed: samples/s %s", folder, timing.samples_per_second(runtime))
+    speeds = timing.samples_per_second(runtime)
+    logger.info("%s: sealed: samples/s %s", folder, speeds)
     return {
         "format": FORMAT,
         "kind": layout.kind,
         "num_rows": layout.num_rows,
         "posecache": posecache.__version__,
         **about,
-        "runtime": {
-            **runtime,
-            "samples_per_s": timing.samples_per_second(runtime),
-            BY_SHARD: runtimes,
-        },
+        "runtime": {**runtime, "samples_per_s": speeds, BY_SHARD: runtimes},
         "identity": plan["identity"],
         "layout": plan["layout"],
         "metadata": files.facts(folder, metadata_files(layout)),
