@@ -36,7 +36,7 @@ def read(options: list[str], kind: type[Settings]) -> Settings:
     ("kind", "given"),
     [
         (Recipe, {}),
-        (Recipe, {"variant": "s", "epochs": 3, "lr": 1e-3, "ema": 2e-4, "clip": 1.0, "seed": -1}),
+        (Recipe, {"variant": "s", "epochs": 3, "lr": 1e-3, "ema": 2e-4, "clip": 1.0, "seed": 7}),
         (Recipe, {"variant": {"deepen": 0.2, "widen": 0.25, "stride": 16}, "input_size": [64, 96]}),
         (Recipe, {"augmentation": {"scale_factor": [0.8, 1.2]}, "sigma": [2.0, 3.0]}),
         (Recipe, {"final_epochs": 0, "final_augmentation": {"blur_prob": 0.0}}),
@@ -64,6 +64,10 @@ def read(options: list[str], kind: type[Settings]) -> Settings:
 def test_settings_survive_the_command_line(kind: type[Settings], given: dict[str, Any]) -> None:
     settings = kind.model_validate(given)
     assert read(to_options(settings), kind) == settings
+
+
+def test_numbers_by_hand_may_have_exponents() -> None:
+    assert read(["--lr", "4e-3", "--weight-decay", "0"], Recipe) == Recipe(lr=0.004, weight_decay=0)
 
 
 def test_the_order_of_teachers_survives() -> None:
@@ -126,6 +130,9 @@ def test_each_field_is_an_option_with_its_help(
         (Recipe, ["--augmentation", "{speed: 1}"], "--augmentation.speed: unknown key"),
         (Learning, ["--distil", "{alpha: 2, teachers: {a: 1}}"], "--distil.alpha: input should be"),
         (Learning, ["--distil", "{alpha: 0.2}"], "--distil.teachers: this key is missing"),
+        (Recipe, ["--epochs", "true"], "--epochs: input should be a valid integer, got True"),
+        (Recipe, ["--lr", ".inf"], "--lr: input should be a finite number, got inf"),
+        (Recipe, ["--seed", "-1"], "--seed: input should be greater than or equal to 0, got -1"),
         (Caching, ["--encoding", "int4"], "--encoding: unknown encoding 'int4', expected one of"),
         (Measure, ["--metric", "pck"], "--metric: input should be 'oks' or 'pckh'"),
     ],
@@ -164,4 +171,4 @@ def test_an_error_of_several_options_names_none() -> None:
 def test_what_is_not_yaml_is_the_parsers_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         read(["--sigma", "[1,"], Recipe)
-    assert "--sigma: not YAML" in capsys.readouterr().err
+    assert "--sigma: value:1: not YAML" in capsys.readouterr().err

@@ -6,9 +6,12 @@ at every start, twice in each cluster job.
 """
 
 import re
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Item = TypeVar("Item")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -21,9 +24,37 @@ TAG = re.compile(r"\[key\]|<.*>")
 
 
 class Settings(BaseModel):
-    """A section of the configuration: no unknown keys, no change after it was read."""
+    """A section of the configuration: no unknown keys, no change after it was read.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    A value has the type that its key asks for: neither `true` nor "10" is a number. A whole number
+    may stand for a float; nothing is infinite or NaN.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_for_tuples(cls, given: Any) -> Any:
+        """YAML has no tuples."""
+        if not isinstance(given, dict):
+            return given
+        lists = {key for key, value in given.items() if isinstance(value, list)}
+        pairs = {key for key in lists & cls.model_fields.keys() if _is_tuple(cls, key)}
+        return {key: tuple(value) if key in pairs else value for key, value in given.items()}
+
+
+def _is_tuple(section: type[BaseModel], key: str) -> bool:
+    """Whether a field is a tuple, or a tuple or None."""
+    annotation = section.model_fields[key].annotation
+    return tuple in {get_origin(kind) for kind in (annotation, *get_args(annotation))}
+
+
+def distinct(items: Sequence[Item]) -> Sequence[Item]:
+    """The items themselves; ValueError if one of them is there twice."""
+    twice = [item for place, item in enumerate(items) if item in items[:place]]
+    if twice:
+        raise ValueError(f"{twice[0]!r} is listed twice")
+    return items
 
 
 def explain(error: ValidationError, prefix: str = "") -> str:

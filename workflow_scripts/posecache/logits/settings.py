@@ -30,7 +30,7 @@ class Views(Settings):
     rotations: tuple[float, ...] = (0.0,)  # degrees
     augmented: NonNegativeInt = 0
     augmentation: Augmentation = Augmentation()
-    seed: int = 0
+    seed: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _some(self) -> Self:

@@ -9,6 +9,7 @@ from posecache.settings import Name, Settings
 from posecache.tables.table import OURS, Column, Row, Table
 
 LABEL = "model"  # the column with the rows' labels
+Cell = Annotated[tuple[Name, str], Field(strict=False)]  # a benchmark and a number; a list in YAML
 
 
 class OwnTable(Settings):
@@ -18,7 +19,7 @@ class OwnTable(Settings):
     rows: Annotated[dict[str, Name], Field(min_length=1)] = Field(
         description="{label: model, ...}, or a list of models"
     )
-    columns: Annotated[dict[str, tuple[Name, str]], Field(min_length=1)] = Field(
+    columns: Annotated[dict[str, Cell], Field(min_length=1)] = Field(
         description="{heading: [benchmark, number], ...}"
     )
     published: str | None = Field(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationInfo,
@@ -64,7 +65,7 @@ class Recipe(Settings):
     weight_decay: NonNegative = Field(
         0.05, description="AdamW's weight decay; norms and biases have none"
     )
-    warmup_steps: Annotated[int, Field(ge=0)] = Field(1000, description="linear warm-up")
+    warmup_steps: NonNegativeInt = Field(1000, description="linear warm-up")
     final_lr_ratio: Share = Field(
         0.05, description="the learning rate falls to this share over the second half"
     )
@@ -85,7 +86,7 @@ class Recipe(Settings):
         "the very crops that the teachers saw",
     )
     augmentation: Augmentation = Field(Augmentation(), description="of all but the last epochs")
-    final_epochs: Annotated[int, Field(ge=0)] = Field(
+    final_epochs: NonNegativeInt = Field(
         30, description="last epochs, which have the milder final augmentation"
     )
     final_augmentation: dict[str, Any] = Field(
@@ -94,7 +95,7 @@ class Recipe(Settings):
         validate_default=True,
     )
     checkpoint_epochs: PositiveInt = Field(10, description="epochs between checkpoints")
-    seed: int = Field(0, description="of the weights, the order and the augmentation")
+    seed: NonNegativeInt = Field(0, description="of the weights, the order and the augmentation")
 
     @field_validator("variant")
     @classmethod

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from posecache.settings import Name, Settings
 
@@ -20,4 +20,4 @@ class DemoSet(Settings):
     dataset: Literal["coco", "mpii", "halpe"] = Field(description="whose framing and file format")
     split: Name = Field(description="name of the folder of pictures")
     images: PositiveInt = Field(description="number of pictures")
-    seed: int = Field(description="other people")
+    seed: NonNegativeInt = Field(description="other people")
