@@ -11,7 +11,7 @@ from posecache.skeletons import files_of
 from posecache.stage import use_own_interpreter
 
 sys.tracebacklimit = 0  # a wrong configuration is one line, not a traceback
-PLACES = open_experiment(config, Path(workflow.basedir))
+PLACES = open_experiment(workflow.configfiles, workflow.config_settings.config)
 STAGES = Stages(PLACES)
 TABLES = STAGES.tables
 EVERYTHING = STAGES.everything

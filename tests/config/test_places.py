@@ -22,7 +22,7 @@ def demo(tmp_path: Path, change: Callable[[dict[str, Any]], None] | None = None)
 
 
 def on_top(folder: Path, **sections: Any) -> Places:
-    return open_experiment({"extends": "config.yaml", **sections}, folder)
+    return open_experiment([], {"extends": str(folder / "config.yaml"), **sections})
 
 
 def test_teachers_lie_in_the_cache_and_students_in_results(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_teachers_lie_in_the_cache_and_students_in_results(tmp_path: Path) -> No
         record |= {"results": "r", "cache": "c"}
 
     demo(tmp_path, apart)
-    places = open_experiment(yaml.safe_load((tmp_path / "config.yaml").read_text()), tmp_path)
+    places = open_experiment([tmp_path / "config.yaml"], {})
     assert places.samples("coco-val") == "c/samples/coco-val"
     assert places.model("teacher-coco") == "c/models/teacher-coco"
     assert places.model("unified-t") == "r/models/unified-t"
@@ -47,7 +47,7 @@ def test_the_cache_is_results_unless_told(tmp_path: Path) -> None:
         del record["cache"]
 
     folder = demo(tmp_path, alone)
-    places = open_experiment(yaml.safe_load((folder / "config.yaml").read_text()), folder)
+    places = open_experiment([folder / "config.yaml"], {})
     assert places.samples("coco-val") == "r/samples/coco-val"
 
 
@@ -120,11 +120,11 @@ def test_experiments_share_through_several_layers(tmp_path: Path) -> None:
               "students": {"coco-t": {"training": {"seed": 3}}}}  # fmt: skip
     (folder / "middle.yaml").write_text(yaml.safe_dump(middle))
     top = {
-        "extends": "middle.yaml",
+        "extends": str(folder / "middle.yaml"),
         "results": "top",
         "students": {"mpii-t": {"training": {"seed": 3}}},
     }
-    places = open_experiment(top, folder)
+    places = open_experiment([], top)
     models = [places.model(name) for name in ("unified-t", "coco-t", "mpii-t")]
     assert models == [
         "results/models/unified-t", "middle/models/coco-t", "top/models/mpii-t"

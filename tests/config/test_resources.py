@@ -7,7 +7,7 @@ from posecache import config
 from posecache.config import resources
 
 ROOT = Path(__file__).parents[2]
-PAPER = config.load(ROOT / "configs" / "paper.yaml", ROOT)
+PAPER = config.load(ROOT / "configs" / "paper.yaml")
 TEACHER, STUDENT = "rtmpose-m-coco", "rtmpose-t-unified"
 
 

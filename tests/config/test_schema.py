@@ -29,7 +29,7 @@ def test_every_key_stands_in_the_demo_configuration(section: type[BaseModel]) ->
 
 
 def test_the_demo_configuration_is_valid() -> None:
-    assert config.load(ROOT / "config.yaml", ROOT) == config.parse(DEMO)
+    assert config.load(ROOT / "config.yaml") == config.parse(DEMO)
 
 
 def test_skeleton_is_the_union_of_samples_and_teachers() -> None:

@@ -5,10 +5,11 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
-from demo_config import DEMO, ROOT, changed
+from demo_config import DEMO, changed
 
+from posecache import config
 from posecache.config.options import add_options, from_options
-from posecache.config.places import open_experiment
+from posecache.config.places import Places
 from posecache.config.stages import Stages
 from posecache.datasets.settings import AnnotationFiles
 from posecache.logits import Caching
@@ -28,7 +29,7 @@ IMPORTED = {
 
 
 def stages(record: dict[str, Any] = DEMO) -> Stages:
-    return Stages(open_experiment(record, ROOT))
+    return Stages(Places(config.parse(record)))
 
 
 def read(options: list[str], kind: type[Given]) -> Given:
@@ -43,9 +44,9 @@ def value(options: list[str], name: str) -> str:
 
 
 def test_samples() -> None:
-    found, config = stages(), stages().places.config
+    found, experiment = stages(), stages().places.config
     options = found.prepare_samples("coco-train")
-    entry = config.samples["coco-train"]
+    entry = experiment.samples["coco-train"]
     assert read(options, AnnotationFiles) == AnnotationFiles(**entry.model_dump(exclude={"crops"}))
     assert yaml.safe_load(value(options, "--crops")) == DEMO["samples"]["coco-train"]["crops"]
     assert "--crops" not in found.prepare_samples("coco-val")

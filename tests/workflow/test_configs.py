@@ -17,7 +17,7 @@ EXPERIMENTS = {"paper": PAPER, "authors-code": PAPER, "report": PAPER | REPORT}
 
 
 def load(name: str) -> config.Config:
-    return config.load(ROOT / "configs" / f"{name}.yaml", ROOT)
+    return config.load(ROOT / "configs" / f"{name}.yaml")
 
 
 def lay_out(folder: Path, experiment: config.Config) -> None:

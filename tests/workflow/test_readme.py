@@ -43,6 +43,7 @@ def test_its_own_example_plans_six_jobs_where_the_paper_has_run(tmp_path: Path) 
     assert example is not None
     assert command is not None
     (tmp_path / "mine.yaml").write_text(example[1])
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
     planned = workdir.plan("--configfile", str(tmp_path / "mine.yaml"), "--", command[1])
     jobs = {path.removesuffix(".md").removesuffix(".csv") for path in planned}
     assert len(jobs) == 6

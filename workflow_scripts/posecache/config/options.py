@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from posecache.config.documents import Dumper, parse
 from posecache.settings import Settings, explain
 
 Given = TypeVar("Given", bound=Settings)
@@ -48,13 +49,13 @@ def from_options(arguments: argparse.Namespace, kind: type[Given]) -> Given:
 def yaml_of(kind: type[Given]) -> Callable[[str], Given]:
     """The `type` of an option whose value is the YAML of a settings class."""
 
-    def parse(text: str) -> Given:
+    def read(text: str) -> Given:
         try:
             return kind.model_validate(from_yaml(text))
         except ValidationError as error:
             raise argparse.ArgumentTypeError(explain(error)) from None
 
-    return parse
+    return read
 
 
 def to_options(settings: Settings, kind: type[Settings] | None = None) -> list[str]:
@@ -72,16 +73,18 @@ def to_options(settings: Settings, kind: type[Settings] | None = None) -> list[s
 
 def as_yaml(value: Any) -> str:
     """A value as one line of YAML."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=10**9, sort_keys=False)
+    text: str = yaml.dump(
+        value, None, Dumper, default_flow_style=True, width=10**9, sort_keys=False
+    )
     return text.removesuffix("\n").removesuffix("\n...")
 
 
 def from_yaml(text: str) -> Any:
     """The `type` of an option whose value is YAML."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise argparse.ArgumentTypeError(f"not YAML ({' '.join(str(error).split())})") from None
+        return parse(text, "value")[0]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _option(name: str) -> str:

@@ -6,12 +6,12 @@ the same way, students and scores too: such a thing is made once and lies where 
 has it. What it describes differently under the same name lies in its own `results`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from posecache.config.loading import layers, parse
+from posecache.config.loading import checked, layers
 from posecache.config.schema import Config
 from posecache.models.card import CARD_FILE, WEIGHTS_FILE
 from posecache.stores.manifest import MANIFEST
@@ -90,20 +90,20 @@ class Places:
         return self.cache if shared else self.config.results
 
 
-def open_experiment(record: Any, root: Path) -> Places:
-    """The checked experiment that a configuration describes; `extends` is relative to `root`.
+def open_experiment(files: Iterable[str | Path], given: Mapping[str, Any]) -> Places:
+    """The checked experiment that configuration files and the command line's --config describe.
 
     Raises a one-line ValueError.
     """
-    *below, own = layers(record, root)
+    *below, own = layers([Path(file) for file in files], given)
     base: Places | None = None
     for layer in below:
         try:
-            config = parse(layer)
+            config = checked(layer)
         except ValueError:  # incomplete by itself; its mistakes show in the last layer
             continue
         base = _sharing(config, base)
-    return _sharing(parse(own), base)
+    return _sharing(checked(own), base)
 
 
 def _sharing(config: Config, base: Places | None) -> Places:
