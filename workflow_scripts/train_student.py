@@ -11,7 +11,7 @@ import torch
 
 from posecache.config.options import add_options, from_options
 from posecache.stage import run_stage
-from posecache.training.recipe import Learning, Recipe
+from posecache.training.recipe import Learning, Recipe, clashes
 from posecache.training.student import make_trainer, open_sets, train
 
 
@@ -34,11 +34,13 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
-    learning = from_options(arguments, Learning)
+    learning, recipe = from_options(arguments, Learning), from_options(arguments, Recipe)
+    for problem in clashes(recipe, learning.distil):
+        raise ValueError(problem)
     teachers = [] if learning.distil is None else list(learning.distil.teachers)
     trainer = make_trainer(
         open_sets(arguments.samples, arguments.logits, teachers),
-        from_options(arguments, Recipe),
+        recipe,
         learning,
         arguments.out,
         memory_mb=arguments.memory_mb,

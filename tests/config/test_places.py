@@ -66,7 +66,7 @@ def test_what_is_left_as_it_is_lies_where_the_other_experiment_has_it(tmp_path: 
 @pytest.mark.parametrize(
     ("sections", "own", "shared"),
     [
-        ({"samples": {"coco-train": {"crops": {"size": 96}}}},
+        ({"samples": {"coco-train": {"crops": {"context": 1.5}}}},
          {"coco-t", "unified-t", "teacher-coco"}, {"mpii-t", "teacher-mpii"}),
         ({"teachers": {"teacher-mpii": {"train": {"training": {"seed": 5}}}}},
          {"teacher-mpii", "unified-t"}, {"teacher-coco", "combined-t", "mpii-t"}),
@@ -83,7 +83,11 @@ def test_a_change_reaches_what_depends_on_it(
 
 
 def test_another_benchmark_is_another_score_of_the_same_logits(tmp_path: Path) -> None:
-    places = on_top(demo(tmp_path), results="mine", benchmarks={"coco": {"nms": None}})
+    places = on_top(
+        demo(tmp_path),
+        results="mine",
+        benchmarks={"coco": {"nms": 0.8}, "coco-shared12": {"nms": 0.8}},
+    )
     assert places.score("unified-t", "coco") == "mine/scores/unified-t/coco.json"
     assert places.score("unified-t", "mpii") == "results/scores/unified-t/mpii.json"
     assert places.logits("unified-t", "coco-val") == "results/logits/unified-t/coco-val"

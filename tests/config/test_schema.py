@@ -54,6 +54,12 @@ def test_a_stretched_crop_is_the_students() -> None:
     parsed = config.parse(record)
     assert parsed.crop_size("third") == (64, 96)
     assert parsed.crop_size("fourth") is None
+    record["students"]["unified-t"] = {
+        "samples": ["mpii-train"],
+        "training": {"input_size": [32, 48]},
+        "distil": {"alpha": 0.5, "teachers": {"third": 1.0}},
+    }
+    assert config.parse(record).crop_size("third") == (32, 48)
 
 
 def test_teachers_are_files_or_are_trained_here() -> None:

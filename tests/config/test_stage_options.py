@@ -97,9 +97,12 @@ def test_only_training_sets_are_seen_from_other_views() -> None:
 
 
 def test_benchmarks() -> None:
-    options = stages(changed("benchmarks.coco.nms", None)).score("unified-t", "coco")
-    assert read(options, Measure) == Measure(metric="oks", nms=None)
-    assert value(options, "--logits") == "results/logits/unified-t/coco-val"
+    options = stages(changed("benchmarks.halpe-union21.nms", None)).score(
+        "unified-t", "halpe-union21"
+    )
+    measure = Measure(metric="oks", nms=None, shared_with="coco17+mpii16")
+    assert read(options, Measure) == measure
+    assert value(options, "--logits") == "results/logits/unified-t/halpe-val"
 
 
 @pytest.mark.parametrize("table", ["table1", "table2", "report_table3"])

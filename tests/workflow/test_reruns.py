@@ -71,12 +71,13 @@ def test_without_the_flip_test_only_models_with_teachers_are_retrained(finished:
 
 def test_a_benchmarks_setting_reruns_scores_alone(finished: Workdir) -> None:
     def change(record: dict[str, Any]) -> None:
-        record["benchmarks"]["coco"]["nms"] = None
+        for name in ("coco", "coco-shared12"):  # of one column
+            record["benchmarks"][name]["nms"] = None
 
     planned = finished.planned(change)
     scores = {path for path in planned if path.startswith("results/scores/")}
     assert planned == scores | TABLES
-    assert {path.rpartition("/")[2] for path in scores} == {"coco.json"}
+    assert {path.rpartition("/")[2] for path in scores} == {"coco.json", "coco-shared12.json"}
 
 
 def test_more_memory_and_other_batches_of_inference_rerun_nothing(finished: Workdir) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterable, Iterator
 
 from pydantic import ValidationError
 
+from posecache.config.conflicts import conflicts
 from posecache.config.schema import Config, Train
 from posecache.datasets.records import GROUND_TRUTH
 from posecache.datasets.settings import FORMATS
+from posecache.models.settings import is_checkpoint
 from posecache.scores.settings import NUMBERS
 from posecache.settings import explain
 from posecache.tables.specs import PARTS, TABLES
@@ -15,7 +17,7 @@ from posecache.training.recipe import Recipe, merge
 
 def problems(config: Config) -> Iterator[str]:
     """Each problem in one line, under the key that holds it."""
-    for check in (_recipes, _models, _init, _benchmarks, _published_tables, _own_tables):
+    for check in (_recipes, _models, _init, _benchmarks, _published_tables, _own_tables, conflicts):
         yield from check(config)
 
 
@@ -23,17 +25,12 @@ def _recipes(config: Config) -> Iterator[str]:
     """Problems of the training recipes."""
     sections = {"training": config.training}
     for name, train in config.trained.items():
-        sections[f"{_key(config, name)}.training"] = merge(config.training, train.training)
+        sections[f"{config.trained_key(name)}.training"] = merge(config.training, train.training)
     for key, record in sections.items():
         try:
             Recipe.model_validate(record)
         except ValidationError as error:
             yield explain(error, key)
-
-
-def _key(config: Config, name: str) -> str:
-    """The configuration key of a trained model."""
-    return f"students.{name}" if name in config.students else f"teachers.{name}.train"
 
 
 def _models(config: Config) -> Iterator[str]:
@@ -42,7 +39,7 @@ def _models(config: Config) -> Iterator[str]:
         if name in config.teachers:
             yield f"students.{name}: a teacher has this name too"
     for name, train in config.trained.items():
-        yield from _training_sets(config, f"{_key(config, name)}.samples", train)
+        yield from _training_sets(config, f"{config.trained_key(name)}.samples", train)
     for name, student in config.students.items():
         yield from _unknown(
             f"students.{name}.distil.teachers", config.teachers_of(name), config.teachers
@@ -63,8 +60,8 @@ def _training_sets(config: Config, key: str, train: Train) -> Iterator[str]:
 def _init(config: Config) -> Iterator[str]:
     """Models that start from one without weights, from themselves, or from each other."""
     for name in config.trained:
-        key, source = f"{_key(config, name)}.init", config.init_model(name)
-        if source in config.imported and config.imported[source].weights.endswith(".onnx"):
+        key, source = f"{config.trained_key(name)}.init", config.init_model(name)
+        if source in config.imported and not is_checkpoint(config.imported[source].weights):
             yield f"{key}: {source} comes as an ONNX file, which has no weights to start from"
         seen = [name]
         while source in config.trained:

@@ -7,6 +7,7 @@ sections refer to each other.
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Discriminator,
     Field,
     PositiveInt,
@@ -22,11 +23,14 @@ from posecache.logits.settings import BATCH, Caching
 from posecache.models.settings import Import
 from posecache.samples.settings import Crops
 from posecache.scores.settings import Measure
-from posecache.settings import Name, Settings
+from posecache.settings import Name, Settings, distinct
 from posecache.tables.settings import OwnTable
+from posecache.tables.specs import TABLES, cast
+from posecache.tables.table import Table
 from posecache.training.recipe import Distil, Init, Recipe, merge
 
-SomeNames = Annotated[list[Name], Field(min_length=1)]
+Names = Annotated[list[Name], AfterValidator(distinct)]
+SomeNames = Annotated[Names, Field(min_length=1)]
 
 
 class Demo(Settings):
@@ -34,6 +38,15 @@ class Demo(Settings):
 
     folder: str
     sets: dict[Name, DemoSet]
+
+    @model_validator(mode="after")
+    def _own_files(self) -> Self:
+        seen: dict[tuple[str, str], str] = {}
+        for name, entry in self.sets.items():
+            first = seen.setdefault((entry.dataset, entry.split), name)
+            if first != name:
+                raise ValueError(f"sets {first} and {name} would write the same files")
+        return self
 
 
 class Samples(AnnotationFiles):
@@ -60,7 +73,7 @@ class Student(Train):
     """A student; without `distil` it learns from labels only."""
 
     distil: Distil | None = None
-    benchmarks: list[Name] | None = None  # None: all that count any of its keypoints
+    benchmarks: Names | None = None  # None: all that count any of its keypoints
 
 
 class ImportedTeacher(Import):
@@ -155,6 +168,10 @@ class Config(Settings):
         """Every teacher that comes as a file."""
         return {n: t for n, t in self.teachers.items() if isinstance(t, ImportedTeacher)}
 
+    def trained_key(self, model: str) -> str:
+        """The key of a trained model's entry."""
+        return f"students.{model}" if model in self.students else f"teachers.{model}.train"
+
     def distil(self, model: str) -> Distil | None:
         """How a model learns from teachers; None if it does not."""
         return self.students[model].distil if model in self.students else None
@@ -163,6 +180,10 @@ class Config(Settings):
         """The teachers that a model learns from."""
         distil = self.distil(model)
         return [] if distil is None else list(distil.teachers)
+
+    def students_of(self, teacher: str) -> list[str]:
+        """The students that learn from a teacher."""
+        return [name for name in self.students if teacher in self.teachers_of(name)]
 
     def init_model(self, model: str) -> str | None:
         """The model of this configuration whose weights a training run starts from, if any."""
@@ -176,10 +197,13 @@ class Config(Settings):
         return Recipe.model_validate(merge(self.training, self.trained[model].training))
 
     def crop_size(self, teacher: str) -> tuple[int, int] | None:
-        """The students' crop, if it is stretched to a teacher's input as in the authors' code."""
+        """The crop that is stretched to a teacher's input, as in the authors' code, if any: that of
+        the students that learn from it, else that of the common recipe."""
         if self.imported[teacher].crop == "native":
             return None
-        return Recipe.model_validate(self.training).input_size
+        students = self.students_of(teacher)
+        own = self.recipe(students[0]) if students else Recipe.model_validate(self.training)
+        return own.input_size
 
     def input_size(self, model: str) -> tuple[int, int]:
         """Width and height (px) of a model's input."""
@@ -212,3 +236,14 @@ class Config(Settings):
         known = skeletons.load(self.skeleton(student))
         counted = {name: self.benchmark_skeleton(name) for name in self.benchmarks}
         return [name for name, part in counted.items() if skeletons.shared(part, known)]
+
+    @property
+    def filled_tables(self) -> dict[str, Table]:
+        """Every table for which there are models and benchmarks."""
+        published = {name: cast(name, self.tables.parts) for name in TABLES}
+        own = {name: entry.table() for name, entry in self.tables.own.items()}
+        return {
+            name: table
+            for name, table in (published | own).items()
+            if table is not None and all(b in self.benchmarks for _, b in table.scores)
+        }

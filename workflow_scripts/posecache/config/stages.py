@@ -11,7 +11,7 @@ from posecache.logits.settings import Caching, Views
 from posecache.models.settings import Import
 from posecache.scores.settings import Measure
 from posecache.stores.settings import Cut
-from posecache.tables.specs import TABLES, cast
+from posecache.tables.specs import TABLES
 from posecache.tables.table import Table
 from posecache.training.recipe import Learning
 
@@ -94,14 +94,7 @@ class Stages:
     @property
     def tables(self) -> dict[str, Table]:
         """Every table that the configuration has models and benchmarks for."""
-        config = self.config
-        published = {name: cast(name, config.tables.parts) for name in TABLES}
-        own = {name: entry.table() for name, entry in config.tables.own.items()}
-        return {
-            name: table
-            for name, table in (published | own).items()
-            if table is not None and all(b in config.benchmarks for _, b in table.scores)
-        }
+        return self.config.filled_tables
 
     def make_table(self, name: str) -> list[str]:
         """Options of make_table.py, except the scores."""

@@ -19,9 +19,7 @@ from posecache.models.export import INPUT, OUTPUTS, to_bytes
 from posecache.models.folder import write_model
 from posecache.models.networks import Size
 from posecache.models.session import RUNTIME_ERRORS
-from posecache.models.settings import Channels, ColorOrder, Import
-
-CHECKPOINTS = (".pth", ".pt")
+from posecache.models.settings import Channels, ColorOrder, Import, is_checkpoint
 
 BATCH = 2  # of the trial run; a graph that only works for one image fails on it
 
@@ -43,7 +41,7 @@ def import_model(
     digest = _checked_sha256(source, settings.sha256)
     num_keypoints = skeletons.load(settings.skeleton).num_keypoints
     size, weights = settings.input_size, None
-    if source.suffix in CHECKPOINTS:
+    if is_checkpoint(source.name):
         network = checkpoint.network(source, num_keypoints, size)
         model, weights = to_bytes(network, size), checkpoint.as_bytes(network)
     else:

@@ -12,6 +12,13 @@ ColorOrder = Literal["rgb", "bgr"]
 Part = Literal["whole", "backbone"]  # of a network
 Channels = tuple[float, float, float]
 
+CHECKPOINTS = (".pth", ".pt", ".ckpt")  # files of weights, in which case whatsoever; else ONNX
+
+
+def is_checkpoint(file: str) -> bool:
+    """Whether a file's name says that it holds PyTorch weights."""
+    return file.lower().endswith(CHECKPOINTS)
+
 
 class Import(Settings):
     """How to feed an imported model and how to read it."""

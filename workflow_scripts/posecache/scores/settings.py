@@ -1,8 +1,8 @@
 """What a benchmark measures, and the names of its numbers."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posecache.settings import Settings, Share
 from posecache.skeletons import SkeletonName
@@ -37,3 +37,11 @@ class Measure(Settings):
         True, description="oks: a person's score is its box's times its keypoints'"
     )
     nms: Share | None = Field(0.9, description="oks above which people are merged; null: nobody is")
+
+    @model_validator(mode="after")
+    def _of_the_metric(self) -> Self:
+        for name in ("rescore", "nms"):
+            default = type(self).model_fields[name].default
+            if self.metric == "pckh" and getattr(self, name) != default:
+                raise ValueError(f"`{name}` belongs to the metric oks")
+        return self

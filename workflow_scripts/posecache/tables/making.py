@@ -10,7 +10,8 @@ from posecache import files
 from posecache.tables.specs import SHARED
 from posecache.tables.table import OURS, Row, Table
 
-AGREED = ("boxes", "flip", "n", "samples")  # what all scores of a column must share
+# What all scores of a column must share; those of PCKh have no `rescore` and no `nms`.
+AGREED = ("metric", "boxes", "flip", "n", "samples", "rescore", "nms")
 
 Score = Mapping[str, Any]
 Scores = Mapping[tuple[str, str], Score]  # by model and benchmark
@@ -97,7 +98,7 @@ def _check_protocols(table: str, scores: list[Score]) -> None:
     first = scores[0]
     for score in scores[1:]:
         for key in AGREED:
-            a, b = first["protocol"][key], score["protocol"][key]
+            a, b = first["protocol"].get(key), score["protocol"].get(key)
             if a != b:
                 raise ValueError(
                     f"{table} would mix protocols: {first['model']} on {first['benchmark']} has "

@@ -3,7 +3,7 @@
 Each field is also an option of `train_student.py`; its description is that option's help.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -135,6 +135,15 @@ class Distil(Settings):
     mode: Literal["equation-8", "authors-code"] = Field(
         "equation-8", description="or authors-code: what the authors' public code minimises"
     )
+
+
+def clashes(recipe: Recipe, distil: Distil | None) -> Iterator[str]:
+    """Why a recipe and what a model learns from do not go together, under the key in question."""
+    default = Recipe.model_fields["loss"].default
+    if distil is not None and distil.mode == "authors-code" and recipe.loss != default:
+        yield f"distil.mode: authors-code has its own label loss, the recipe says {recipe.loss}"
+    if distil is None and recipe.geometry == "replay":
+        yield "training.geometry: replay shows a teacher's crops, and this model has no teacher"
 
 
 class Init(Settings):

@@ -1,0 +1,108 @@
+"""Parts of a configuration that are right by themselves and do not go together."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from posecache import skeletons
+from posecache.config.schema import Config
+from posecache.tables.table import Table
+from posecache.training.recipe import clashes
+
+PROTOCOL = ("metric", "samples", "rescore", "nms")  # what the benchmarks of a column share
+
+
+def conflicts(config: Config) -> Iterator[str]:
+    """Each conflict in one line, under the key that holds it; all names are known."""
+    for check in (_recipes, _crops, _stretched, _head_sizes, _keypoints, _protocols):
+        yield from check(config)
+
+
+def _recipes(config: Config) -> Iterator[str]:
+    """Recipes that do not suit what a model learns from."""
+    for name in config.trained:
+        for clash in clashes(config.recipe(name), config.distil(name)):
+            yield f"{config.trained_key(name)}.{clash}"
+
+
+def _crops(config: Config) -> Iterator[str]:
+    """Models whose sample sets store crops of unlike sizes, which fill no common batch."""
+    for name, train in config.trained.items():
+        given = {sampleset: config.samples[sampleset].crops for sampleset in train.samples}
+        sizes = {sampleset: crops.size for sampleset, crops in given.items() if crops is not None}
+        if len(set(sizes.values())) > 1:
+            told = ", ".join(f"{sampleset} {size} px" for sampleset, size in sizes.items())
+            yield f"{config.trained_key(name)}.samples: crops of unlike sizes: {told}"
+
+
+def _stretched(config: Config) -> Iterator[str]:
+    """Teachers that see their students' crop, where those have none in common."""
+    for name, teacher in config.imported.items():
+        if teacher.crop == "native":
+            continue
+        sizes = {s: config.recipe(s).input_size for s in config.students_of(name)}
+        if len(set(sizes.values())) > 1:
+            told = ", ".join(f"{student} {list(size)}" for student, size in sizes.items())
+            yield f"teachers.{name}.crop: stretch needs students of one input_size, got {told}"
+
+
+def _head_sizes(config: Config) -> Iterator[str]:
+    """PCKh over samples that are known to have no head sizes; COCO's format may have some."""
+    for name, benchmark in config.benchmarks.items():
+        samples = config.samples[benchmark.samples]
+        common = samples.format == "mpii" and Path(samples.annotations).suffix == ".json"
+        if benchmark.metric == "pckh" and common and samples.head_boxes is None:
+            yield (
+                f"benchmarks.{name}.metric: pckh needs head sizes, which {samples.annotations} has "
+                f"not: samples.{benchmark.samples} needs `head_boxes`"
+            )
+
+
+def _keypoints(config: Config) -> Iterator[str]:
+    """Benchmarks that count no keypoint at all, or none of a model's."""
+    for name, benchmark in config.benchmarks.items():
+        if not config.benchmark_skeleton(name).num_keypoints:
+            own = config.samples[benchmark.samples].skeleton
+            yield f"benchmarks.{name}.shared_with: {benchmark.shared_with} has no keypoint of {own}"
+    for key, model, benchmark_name in _scored(config):
+        known = skeletons.load(config.skeleton(model))
+        if not skeletons.shared(config.benchmark_skeleton(benchmark_name), known):
+            yield f"{key}: {model} predicts no keypoint that {benchmark_name} counts"
+
+
+def _scored(config: Config) -> Iterator[tuple[str, str, str]]:
+    """The key, the model and the benchmark of each score that the configuration names itself."""
+    for name, student in config.students.items():
+        for benchmark in student.benchmarks or []:
+            yield f"students.{name}.benchmarks", name, benchmark
+    for name, benchmarks in config.tables.teachers.items():
+        for benchmark in benchmarks:
+            yield f"tables.teachers.{name}", name, benchmark
+    for name, entry in config.tables.own.items():
+        for model, benchmark in entry.table().scores:
+            yield f"tables.own.{name}", model, benchmark
+
+
+def _protocols(config: Config) -> Iterator[str]:
+    """Tables in which one column would hold numbers of different protocols."""
+    for name, table in config.filled_tables.items():
+        for dataset, benchmarks in _by_dataset(table).items():
+            first, *others = benchmarks
+            for other in others:
+                a, b = config.benchmarks[first], config.benchmarks[other]
+                for key in PROTOCOL:
+                    if getattr(a, key) != getattr(b, key):
+                        yield (
+                            f"benchmarks.{other}.{key}: {name} would mix protocols on {dataset}: "
+                            f"{getattr(b, key)} here, {getattr(a, key)} in benchmarks.{first}"
+                        )
+
+
+def _by_dataset(table: Table) -> dict[str, list[str]]:
+    """The benchmarks behind a table's columns, by the dataset of the columns."""
+    found: dict[str, list[str]] = {}
+    for row in table.rows:
+        for dataset, benchmark in row.benchmarks.items():
+            named = found.setdefault(dataset, [])
+            if benchmark not in named:
+                named.append(benchmark)
+    return found
