@@ -72,4 +72,5 @@ def explain(error: ValidationError, prefix: str = "") -> str:
     message, value = worst["msg"].removeprefix("Value error, "), worst["input"]
     # Our own messages name the value themselves where it is not a whole section.
     own = worst["type"] == "value_error" and (isinstance(value, dict) or repr(value) in message)
-    return f"{path}: {message[0].lower() + message[1:]}{'' if own else f', got {value!r}'}"
+    message = (message[0].lower() + message[1:]).replace("tuple", "list")  # as YAML has it
+    return f"{path}: {message}{'' if own else f', got {value!r}'}"

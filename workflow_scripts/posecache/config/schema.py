@@ -30,7 +30,7 @@ from posecache.tables.table import Table
 from posecache.training.recipe import Distil, Init, Recipe, merge
 
 Names = Annotated[list[Name], AfterValidator(distinct)]
-SomeNames = Annotated[Names, Field(min_length=1)]
+SomeNames = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
 
 
 class Demo(Settings):
