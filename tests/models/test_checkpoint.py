@@ -1,6 +1,7 @@
 """Checkpoints structured as the model zoo's, made here with random weights."""
 
 import collections
+import datetime
 import sys
 import types
 from collections.abc import Iterator
@@ -141,11 +142,21 @@ class Evil:
         return os.system, (f"touch {self.marker}",)
 
 
-def test_no_code_of_the_file_is_run(tmp_path: Path) -> None:
-    record = {"state_dict": made_model().state_dict(), "meta": Evil(tmp_path / "marker")}
-    torch.save(record, tmp_path / "m.pth")
-    with pytest.raises(ValueError, match=r"m\.pth: cannot be read as a checkpoint"):
-        network(tmp_path / "m.pth", 17, SIZE)
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("foreign", ["posix.system", "datetime.date"])
+def test_no_code_of_the_file_is_run_and_nobody_is_told_to(
+    tmp_path: Path, zipped: bool, foreign: str
+) -> None:
+    evil = Evil(tmp_path / "marker") if foreign == "posix.system" else datetime.date(2026, 1, 1)
+    path = tmp_path / "m.pth"
+    record = {"state_dict": made_model().state_dict(), "meta": evil}
+    torch.save(record, path, _use_new_zipfile_serialization=zipped)
+    if zipped and foreign == "datetime.date":  # of which an empty record is made
+        network(path, 17, SIZE)
+        return
+    told = f"it needs {foreign}, and no code is run to read weights"
+    with pytest.raises(ValueError, match=rf"m\.pth: cannot be read as a checkpoint \({told}\)$"):
+        network(path, 17, SIZE)
     assert not (tmp_path / "marker").exists()
 
 

@@ -38,9 +38,14 @@ def test_a_model_without_weights_leaves_none_of_the_last_ones(tmp_path: Path) ->
     assert Card.load(folder / CARD_FILE).weights_sha256 is None
 
 
-def test_a_model_that_is_refused_has_no_card_of_the_last_one(tmp_path: Path) -> None:
+def test_a_model_that_is_refused_leaves_the_last_one_as_it_was(tmp_path: Path) -> None:
     folder = tiny.model_folder(tmp_path / "m")
-    source = tiny.onnx_model(tmp_path / "m.onnx", scale=np.nan)
-    with pytest.raises(ValueError, match="gives logits that are not finite"):
-        write_model(folder, tiny.card(source), source.read_bytes())
-    assert CARD_FILE not in names(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    source = tiny.onnx_model(tmp_path / "new.onnx", scale=np.nan)
+    with pytest.raises(ValueError, match="model tiny gives logits that are not finite"):
+        write_model(folder, tiny.card(source), source.read_bytes(), b"weights")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert names(tmp_path) == ["m", "new.onnx"]
+    with pytest.raises(ValueError, match="ONNX Runtime cannot open it"):
+        write_model(tmp_path / "first", tiny.card(source), b"no model")
+    assert names(tmp_path) == ["m", "new.onnx"]

@@ -140,6 +140,28 @@ def test_an_imported_model_is_a_copy_with_a_card(tmp_path: Path) -> None:
     assert card.mean == (103.53, 116.28, 123.675)
 
 
+def test_a_file_without_a_digest_is_told_its_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = write_onnx(tmp_path / "teacher.onnx")
+    import_model(source, tmp_path / "model", name="teacher", settings=how())
+    told = f"{source}: any file is taken; for this one alone: `sha256: {sha256(source)}`"
+    assert [record.getMessage() for record in caplog.records] == [told]
+    caplog.clear()
+    known = how(sha256=sha256(source))
+    import_model(source, tmp_path / "model", name="teacher", settings=known)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("name", ["a.ckpt", "a.PTH", "a.Pt", "a.pth"])
+def test_weights_are_known_by_the_files_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"{name}: no such file"):
+        import_model(tmp_path / name, tmp_path / "m", name="m", settings=how())
+    (tmp_path / name).write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=rf"{name}: cannot be read as a checkpoint"):
+        import_model(tmp_path / name, tmp_path / "m", name="m", settings=how())
+
+
 def test_an_onnx_file_brings_no_weights(tmp_path: Path) -> None:
     source = write_onnx(tmp_path / "teacher.onnx")
     import_model(source, tmp_path / "model", name="teacher", settings=how())

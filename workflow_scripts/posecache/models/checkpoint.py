@@ -8,6 +8,7 @@ averaged weights are those under `state_dict`; `ema_state_dict` then holds the o
 
 import io
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -149,10 +150,16 @@ def _unpickle(path: Path) -> Any:
         TypeError,
         pickle.UnpicklingError,
     ) as error:
-        # The rest of PyTorch's message, which advises running the file's code, is cut off.
-        reason = " ".join(str(error).split()).rpartition("WeightsUnpickler error: ")[2]
-        reason = reason.partition(" Check the documentation")[0]
-        raise ValueError(f"{path}: cannot be read as a checkpoint ({reason})") from None
+        raise ValueError(f"{path}: cannot be read as a checkpoint ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    """What PyTorch's message says about the file; the rest advises running the file's code."""
+    text = " ".join(str(error).split())
+    foreign = re.search(r"GLOBAL (\S+)", text)
+    if foreign is not None:
+        return f"it needs {foreign[1]}, and no code is run to read weights"
+    return text.rpartition("WeightsUnpickler error: ")[2].partition(" Check the documentation")[0]
 
 
 def _check_head(

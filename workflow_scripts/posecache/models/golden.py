@@ -26,7 +26,7 @@ def write(folder: Path, session: Session) -> None:
     crop = _picture(session.card.input_size)
     x, y = session.run(crop)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError(f"{session.path}: gives logits that are not finite")
+        raise ValueError(f"model {session.card.name} gives logits that are not finite")
     buffer = io.BytesIO()
     np.savez_compressed(buffer, crop=crop, simcc_x=x, simcc_y=y)
     files.write_atomically(folder / GOLDEN_FILE, buffer.getvalue())

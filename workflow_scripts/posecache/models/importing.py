@@ -3,6 +3,7 @@ MMPose's checkpoints.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from posecache.models.folder import write_model
 from posecache.models.networks import Size
 from posecache.models.session import RUNTIME_ERRORS
 from posecache.models.settings import Channels, ColorOrder, Import, is_checkpoint
+
+logger = logging.getLogger(__name__)
 
 BATCH = 2  # of the trial run; a graph that only works for one image fails on it
 
@@ -60,7 +63,10 @@ def import_model(
         source=f"imported from {source.name} (sha256 {digest})",
         license=settings.license,
     )
-    return write_model(folder, card, model, weights)
+    written = write_model(folder, card, model, weights)
+    if settings.sha256 is None:
+        logger.warning("%s: any file is taken; for this one alone: `sha256: %s`", source, digest)
+    return written
 
 
 def check_graph(onnx_path: Path, num_keypoints: int, input_size: Size, split_ratio: float) -> None:
