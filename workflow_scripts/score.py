@@ -5,6 +5,7 @@ annotation file; make_table.py reads the score.
 """
 
 import argparse
+import logging
 from pathlib import Path
 
 from posecache import files, logits, samples
@@ -24,7 +25,11 @@ def main() -> None:
     arguments = parser.parse_args()
     measure, store = from_options(arguments, Measure), samples.open(arguments.samples)
     opened = logits.open(arguments.logits, samples=store)
-    files.write_json(arguments.out, evaluate(arguments.benchmark, measure, opened, store))
+    score = evaluate(arguments.benchmark, measure, opened, store)
+    files.write_json(arguments.out, score)
+    told = {key: value for key, value in score["protocol"].items() if not isinstance(value, list)}
+    protocol = ", ".join(f"{key} {value}" for key, value in told.items())
+    logging.info("%s on %s: %s", score["model"], score["benchmark"], protocol)
 
 
 if __name__ == "__main__":

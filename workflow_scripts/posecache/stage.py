@@ -1,10 +1,17 @@
-"""How every stage script runs: by which interpreter, and how it ends."""
+"""How every stage script runs: by which interpreter, and how it begins and ends."""
 
 import logging
 import os
+import stat
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+
+import posecache
+
+STDERR = 2
+INTERRUPTED = 130  # the exit code of a process that Ctrl-C has ended
 
 
 def use_own_interpreter() -> None:
@@ -17,11 +24,23 @@ def use_own_interpreter() -> None:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; end a ValueError or OSError with one line and exit code 1."""
+    """Run a stage's `main`; end a ValueError, OSError or MemoryError with one line and exit code 1.
+
+    Ctrl-C is one line and exit code 130. A log file begins with the date, the script and the
+    version, as it may go on after those of earlier starts.
+    """
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
+    if stat.S_ISREG(os.fstat(STDERR).st_mode):
+        script, version = Path(sys.argv[0]).name, posecache.__version__
+        logging.info("%s, posecache %s, %s", script, version, datetime.now().date())
     try:
         main()
     except (ValueError, OSError) as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
+    except MemoryError as error:
+        sys.exit(f"error: out of memory {error}".rstrip())
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
