@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from posecache.config import resources as memory
+from posecache.config.devices import check_device
 from posecache.config.places import manifests, open_experiment
 from posecache.config.stages import Stages
 from posecache.skeletons import files_of
@@ -78,3 +79,13 @@ def benchmark_inputs(wildcards):
     samples = CONFIG.benchmarks[wildcards.benchmark].samples
     logits = STAGES.benchmark_logits(wildcards.model, wildcards.benchmark)
     return manifests([logits, PLACES.samples(samples)])
+
+
+# The earliest moment at which it is known that jobs run, which ones, and whether they do so here.
+onstart:
+    if workflow.local_exec and any(
+        job.resources.get("gpu") for job in workflow.dag.needrun_jobs()
+    ):
+        sys.tracebacklimit = 0
+        check_device(CONFIG)
+        del sys.tracebacklimit

@@ -34,6 +34,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda: PyTorch finds no CUDA device; cpu says that a CPU will do")
     learning, recipe = from_options(arguments, Learning), from_options(arguments, Recipe)
     for problem in clashes(recipe, learning.distil):
         raise ValueError(problem)

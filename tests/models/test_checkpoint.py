@@ -160,7 +160,7 @@ def test_no_code_of_the_file_is_run_and_nobody_is_told_to(
     assert not (tmp_path / "marker").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", "half"])
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"\x80half", "half"])
 def test_a_broken_file_is_named(tmp_path: Path, content: bytes | str) -> None:
     path = tmp_path / "m.pth"
     torch.save({"state_dict": made_model().state_dict()}, path)

@@ -78,7 +78,7 @@ def read(path: Path) -> Document:
         raise ValueError(f"{path}: no such configuration") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: cannot be read ({error})") from None
-    content, places = parse(text, _shown(path))
+    content, places = parse(text, shown(path))
     return _extending({} if content is None else content, places, path.parent)
 
 
@@ -180,7 +180,7 @@ def _named(path: tuple[str, ...]) -> bool:
     )
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """A path as short as possible."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from posecache.config import checks
-from posecache.config.documents import EXTENDS, Document, plain, read
+from posecache.config.documents import EXTENDS, Document, plain, read, shown
 from posecache.config.schema import Config
 from posecache.settings import explain
 
@@ -48,7 +48,7 @@ def _below(document: Document, above: list[Path]) -> list[Document]:
     assert document.extends is not None
     place, base = document.place(EXTENDS), document.extends
     if not base.is_file():
-        raise ValueError(f"{place}: {EXTENDS}: {base}: no such configuration")
+        raise ValueError(f"{place}: {EXTENDS}: {shown(base)}: no such configuration")
     if base.resolve() in above:
         circle = [*above[above.index(base.resolve()) :], base]
         names = " extends ".join(path.name for path in circle)
