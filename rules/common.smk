@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from posecache.config import resources as memory
-from posecache.config.devices import check_device
 from posecache.config.places import manifests, open_experiment
 from posecache.config.stages import Stages
+from posecache.config.starting import check_device, check_stores
 from posecache.skeletons import files_of
 from posecache.stage import use_own_interpreter
 
@@ -81,11 +81,15 @@ def benchmark_inputs(wildcards):
     return manifests([logits, PLACES.samples(samples)])
 
 
-# The earliest moment at which it is known that jobs run, which ones, and whether they do so here.
+# The earliest moment at which it is known which jobs will run, and whether they will do so here.
 onstart:
-    if workflow.local_exec and any(
-        job.resources.get("gpu") for job in workflow.dag.needrun_jobs()
-    ):
-        sys.tracebacklimit = 0
+    jobs = list(workflow.dag.needrun_jobs())
+    trained = [j.wildcards.model for j in jobs if j.rule.name.startswith("train_")]
+    benchmarks = [j.wildcards.benchmark for j in jobs if j.rule.name == "score"]
+    sys.tracebacklimit = 0
+    if workflow.local_exec and any(j.resources.get("gpu") for j in jobs):
         check_device(CONFIG)
-        del sys.tracebacklimit
+    check_stores(
+        PLACES, trained, benchmarks, {path for j in jobs for path in j.output}
+    )
+    del sys.tracebacklimit

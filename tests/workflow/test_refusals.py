@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import ROOT, Change, Workdir, mini_config
-from posecache.config.devices import has_driver
+from posecache.config.starting import has_driver
 
 CARD = "results/models/mpii-t/card.json"
 
@@ -112,7 +111,18 @@ def test_cuda_that_is_not_there_is_told_before_the_first_job(workdir: Workdir) -
     assert table.returncode == 0, table.stderr  # this one needs no GPU
 
 
-Script = Callable[[Path], list[str]]
+def test_a_batch_that_cannot_be_filled_is_told_before_any_job(workdir: Workdir) -> None:
+    record = mini_config()
+    record["students"]["mpii-t"]["training"] = {"batch_size": 500}
+    workdir.configure(record)
+    done = workdir.snakemake("--cores", "2", "results/samples/mpii-train/manifest.json")
+    assert done.returncode == 0, done.stderr
+    done = workdir.snakemake("--cores", "2", CARD)
+    assert done.returncode == 1
+    assert "students.mpii-t.training.batch_size: 500 is more than the" in done.stderr
+    assert not (workdir.path / "results" / "logs" / "train_student").exists()
+
+
 FILES = ["--images", ".", "--skeleton", "coco17", "--format", "coco"]
 IMPORT = ["import_model.py", "--name", "m", "--skeleton", "coco17", "--input-size", "[192, 256]"]
 TRAIN = ["train_student.py", "--name", "a", "--samples", "absent"]

@@ -13,7 +13,7 @@ from posecache import geometry, simcc, skeletons
 from posecache.logits.store import LogitStore
 from posecache.samples.store import SampleStore
 from posecache.scores.oks import coco_ap
-from posecache.scores.pckh import grouped
+from posecache.scores.pckh import check_head_sizes, grouped
 from posecache.scores.settings import Measure
 from posecache.skeletons import Skeleton
 
@@ -130,10 +130,8 @@ def restrict(record: Mapping[str, Any], indices: Sequence[int]) -> dict[str, Any
 
 
 def _pckh(samples: SampleStore, skeleton: Skeleton, keypoints: np.ndarray) -> dict[str, float]:
-    head_size = samples.column("head_size")
-    unknown = np.flatnonzero(~(head_size > 0))
-    if len(unknown):
-        raise ValueError(f"{samples.place(int(unknown[0]))}: PCKh needs a head box, it has none")
+    check_head_sizes(samples)
     truth = samples.column("keypoints")[:, _places(samples, skeleton)]
     labelled = ~np.isnan(truth).any(-1)
+    head_size = samples.column("head_size")
     return grouped(keypoints, truth, labelled, head_size, skeleton.keypoints)

@@ -1,0 +1,72 @@
+"""What is checked once it is known which jobs will run: this machine, and finished stores."""
+
+from collections.abc import Collection, Iterator
+from ctypes.util import find_library
+from pathlib import Path
+
+from posecache.config.places import Places, manifests
+from posecache.config.schema import Config
+
+# What the kernel's driver shows: of Linux, of WSL and of NVIDIA's boards with a chip of their own.
+DRIVERS = ("/proc/driver/nvidia", "/dev/dxg", "/dev/nvhost-gpu")
+
+
+def check_device(config: Config) -> None:
+    """ValueError if the configuration asks for CUDA and this machine has no NVIDIA driver.
+
+    For jobs that run here: the machine that sends jobs to a cluster needs none.
+    """
+    if config.compute.device == "cuda" and not has_driver():
+        raise ValueError(
+            "compute.device: cuda, and this machine has no NVIDIA driver; "
+            "`--config compute='{device: cpu}'` runs without"
+        )
+
+
+def has_driver() -> bool:
+    """Whether an NVIDIA driver is to be seen; a GPU that it shows may still be unusable."""
+    return find_library("cuda") is not None or any(Path(path).exists() for path in DRIVERS)
+
+
+def check_stores(
+    places: Places, models: Collection[str], benchmarks: Collection[str], coming: Collection[str]
+) -> None:
+    """ValueError for models to be trained on too few persons, and for PCKh without head sizes.
+
+    Only finished sample stores are looked at; the files that are `coming` will be made first.
+    """
+    for problem in (*_few_rows(places, models, coming), *_no_heads(places, benchmarks, coming)):
+        raise ValueError(problem)
+
+
+def _few_rows(places: Places, models: Collection[str], coming: Collection[str]) -> Iterator[str]:
+    """Models whose batches are larger than all their sample sets together."""
+    from posecache import samples
+
+    for model in models:
+        names = places.config.trained[model].samples
+        folders = [places.samples(name) for name in names]
+        if set(manifests(folders)) & set(coming):
+            continue
+        rows = sum(samples.open(Path(folder)).n for folder in folders)
+        size = places.config.recipe(model).batch_size
+        if rows < size:
+            key = f"{places.config.trained_key(model)}.training.batch_size"
+            yield f"{key}: {size} is more than the {rows} persons of {', '.join(names)}"
+
+
+def _no_heads(
+    places: Places, benchmarks: Collection[str], coming: Collection[str]
+) -> Iterator[str]:
+    """PCKh over persons without head sizes."""
+    from posecache import samples
+    from posecache.scores.pckh import check_head_sizes
+
+    for name in benchmarks:
+        benchmark = places.config.benchmarks[name]
+        folder = places.samples(benchmark.samples)
+        if benchmark.metric == "pckh" and not set(manifests([folder])) & set(coming):
+            try:
+                check_head_sizes(samples.open(Path(folder)))
+            except ValueError as error:
+                yield f"benchmarks.{name}: {error}"
