@@ -14,7 +14,7 @@ from posecache.config.places import open_experiment
 GONE = object()  # in place of a value: the key is taken away
 IMPORTED = {"weights": "a.onnx", "skeleton": "coco17", "input_size": [64, 64]}
 TABLE = {"rows": ["coco-t"], "columns": {"AP": ["coco", "AP"]}}
-DISTIL = {"alpha": 0.3, "teachers": {"teacher-coco": 1.0}}
+NOTHING = {"alpha": 0, "teachers": {"teacher-coco": 0}}
 MPII_JSON = DEMO["samples"]["mpii-val"] | {"annotations": "val.json"}
 
 
@@ -117,6 +117,10 @@ CASES: list[tuple[str, Any, str]] = [
     ("logits.flip", "yes", "logits.flip: input should be a valid boolean, got 'yes'"),
     ("logits.batch", "64", "logits.batch: input should be a valid integer, got '64'"),
     ("compute.memory_mb", 1e3, "compute.memory_mb: input should be a valid integer, got 1000.0"),
+    ("results", "", "results: string should match pattern"),
+    ("results", "runs/", "results: string should match pattern"),
+    ("cache", "runs/{alpha}", "cache: string should match pattern"),
+    ("demo.folder", " ", "demo.folder: string should match pattern"),
     ("results", ["a"], "results: input should be a valid string, got ['a']"),
     ("samples.coco-val.images", 7, "samples.coco-val.images: input should be a valid string"),
     ("benchmarks.coco.rescore", "no", "benchmarks.coco.rescore: input should be a valid boolean"),
@@ -136,6 +140,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("training.epochs", 0, "training.epochs: input should be greater than 0, got 0"),
     ("training.batch_size", -4, "training.batch_size: input should be greater than 0, got -4"),
     ("training.clip", 0, "training.clip: input should be greater than 0, got 0"),
+    ("training.ema", 0, "training.ema: input should be greater than 0, got 0"),
     ("training.seed", -1, "training.seed: input should be greater than or equal to 0, got -1"),
     ("demo.sets.coco-val.seed", -1, "coco-val.seed: input should be greater than or equal to 0"),
     ("demo.sets.coco-val.images", 0, "coco-val.images: input should be greater than 0, got 0"),
@@ -203,6 +208,8 @@ CASES: list[tuple[str, Any, str]] = [
     ("benchmarks.coco.nms", None, "coco-shared12.nms: table1 would mix protocols on coco: 0.9 her"),
     ("benchmarks.coco.rescore", False, "coco-shared12.rescore: table1 would mix protocols on coco"),
     ("students.coco-t.init", "coco-t", "students.coco-t.init: coco-t starts from coco-t"),
+    ("students.coco-t.init", "a.ONNX", "coco-t.init: a.ONNX is an ONNX file, which has no weights"),
+    ("students.unified-t.distil", NOTHING, "unified-t.distil.alpha: 0, and so is every teacher's"),
     ("students.coco-t.training", {"geometry": "replay"}, "coco-t.training.geometry: replay shows"),
     ("training.geometry", "replay", "training.geometry: replay shows a teacher's crops, and this"),
 ]  # fmt: skip

@@ -17,6 +17,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 # A name becomes a folder of results/ and a Snakemake wildcard.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+# A folder in which things are made: Snakemake would read braces as wildcards, and nothing as /.
+Folder = Annotated[str, Field(pattern=r"^[^{}]*[^{}/\s]$")]
 
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 # What pydantic adds to a key's path: the key itself, and which alternative of a union was tried.

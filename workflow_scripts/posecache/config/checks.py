@@ -63,6 +63,9 @@ def _init(config: Config) -> Iterator[str]:
         key, source = f"{config.trained_key(name)}.init", config.init_model(name)
         if source in config.imported and not is_checkpoint(config.imported[source].weights):
             yield f"{key}: {source} comes as an ONNX file, which has no weights to start from"
+        init = config.trained[name].init
+        if init is not None and source is None and init.weights.lower().endswith(".onnx"):
+            yield f"{key}: {init.weights} is an ONNX file, which has no weights to start from"
         seen = [name]
         while source in config.trained:
             if source in seen:

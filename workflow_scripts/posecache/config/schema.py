@@ -23,7 +23,7 @@ from posecache.logits.settings import BATCH, Caching
 from posecache.models.settings import Import
 from posecache.samples.settings import Crops
 from posecache.scores.settings import Measure
-from posecache.settings import Name, Settings, distinct
+from posecache.settings import Folder, Name, Settings, distinct
 from posecache.tables.settings import OwnTable
 from posecache.tables.specs import TABLES, cast
 from posecache.tables.table import Table
@@ -36,7 +36,7 @@ SomeNames = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
 class Demo(Settings):
     """The rendered demo data, written in the real file formats under `folder`."""
 
-    folder: str
+    folder: Folder
     sets: dict[Name, DemoSet]
 
     @model_validator(mode="after")
@@ -144,8 +144,8 @@ class Compute(Settings):
 class Config(Settings):
     """The whole of a configuration."""
 
-    results: str = "results"
-    cache: str | None = None  # None: `results`
+    results: Folder = "results"
+    cache: Folder | None = None  # None: `results`
     demo: Demo | None = None
     samples: dict[Name, Samples]
     training: dict[str, Any] = {}

@@ -70,7 +70,7 @@ class Recipe(Settings):
         0.05, description="the learning rate falls to this share over the second half"
     )
     clip: PositiveFloat | None = Field(None, description="largest gradient norm; null: no limit")
-    ema: Share | None = Field(
+    ema: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="weight of the newest weights in their average; null: no average"
     )
     loss: Annotated[str, AfterValidator(LABEL_LOSSES.checked)] = Field(
@@ -142,6 +142,9 @@ def clashes(recipe: Recipe, distil: Distil | None) -> Iterator[str]:
     default = Recipe.model_fields["loss"].default
     if distil is not None and distil.mode == "authors-code" and recipe.loss != default:
         yield f"distil.mode: authors-code has its own label loss, the recipe says {recipe.loss}"
+    weights = [] if distil is None else [distil.alpha, *distil.teachers.values()]
+    if distil is not None and distil.mode == "equation-8" and not any(weights):
+        yield "distil.alpha: 0, and so is every teacher's beta: nothing is learnt"
     if distil is None and recipe.geometry == "replay":
         yield "training.geometry: replay shows a teacher's crops, and this model has no teacher"
 
