@@ -29,5 +29,5 @@ def test_a_screenful_says_what_it_is(tmp_path: Path) -> None:
 
 def test_a_store_of_another_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"kind": "logits", "format": 3, "rows": 4}')
-    with pytest.raises(ValueError, match="holds logits of format 3, expected a store of format 4"):
+    with pytest.raises(ValueError, match="holds logits of format 3, expected a store of format 5"):
         describe(tmp_path)
