@@ -1,14 +1,16 @@
 """Skeletons as data: one YAML file each; unions, maps and flip pairs follow from keypoint names."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import yaml
 from pydantic import AfterValidator
+
+from posecache import files
 
 FOLDER = Path(__file__).parent
 NEEDED = {"keypoints", "sigmas", "links"}
@@ -30,6 +32,11 @@ class Skeleton:
         """The number of keypoints, K."""
         return len(self.keypoints)
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """All that a value may depend on, JSON-able: not its name, and not what is only drawn."""
+        return {key: getattr(self, key) for key in ("keypoints", "flip_pairs", "sigmas", "lower")}
+
     def indices_in(self, other: "Skeleton") -> tuple[np.ndarray, np.ndarray]:
         """Indices (mine, theirs) of the keypoints that both have, in my order."""
         theirs = {name: index for index, name in enumerate(other.keypoints)}
@@ -50,6 +57,14 @@ def load(name: str) -> Skeleton:
             f"unknown skeleton {name!r}, expected one of {known}, a YAML file or a union a+b"
         )
     return parse(yaml.safe_load(path.read_text()), name, str(path))
+
+
+def check_content(name: str, recorded: Mapping[str, Any], place: Path) -> None:
+    """Raise ValueError if a skeleton is not any more what is recorded of its content at `place`."""
+    content = load(name).content
+    for key, value in recorded.items():
+        if files.as_json(content[key]) != files.as_json(value):
+            raise ValueError(f"{place}: made with other {key} than the skeleton {name} has now")
 
 
 def known(name: str) -> str:
