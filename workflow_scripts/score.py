@@ -7,7 +7,7 @@ annotation file; make_table.py reads the score.
 import argparse
 from pathlib import Path
 
-from posecache import files, logits, samples
+from posecache import files, logits, records, samples
 from posecache.config.options import add_options, from_options
 from posecache.scores.benchmarks import evaluate
 from posecache.scores.settings import Measure
@@ -21,10 +21,12 @@ def main() -> None:
     parser.add_argument("--logits", type=Path, required=True, help="folder of a logit store")
     parser.add_argument("--samples", type=Path, required=True, help="folder of its sample store")
     parser.add_argument("--out", type=Path, required=True)
+    records.add_option(parser)
     arguments = parser.parse_args()
-    measure, store = from_options(arguments, Measure), samples.open(arguments.samples)
-    opened = logits.open(arguments.logits, samples=store)
-    files.write_json(arguments.out, evaluate(arguments.benchmark, measure, opened, store))
+    with records.recorded(arguments.record):
+        measure, store = from_options(arguments, Measure), samples.open(arguments.samples)
+        opened = logits.open(arguments.logits, samples=store)
+        files.write_json(arguments.out, evaluate(arguments.benchmark, measure, opened, store))
 
 
 if __name__ == "__main__":
