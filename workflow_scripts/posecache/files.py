@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from posecache import decoding
+
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write `path` by temporary sibling, fsync and rename, so that no reader sees a part of it."""
@@ -45,12 +47,7 @@ def write_json(path: Path, record: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; raises ValueError naming the file if it is missing or not JSON."""
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a whole JSON file ({error})") from None
+    return decoding.read(path, object)
 
 
 def sha256(path: Path) -> str:

@@ -47,7 +47,7 @@ def verify(folder: Path) -> list[str]:
         intact = is_signed(manifest) and content == files.as_json(manifest).encode()
         problems = [] if intact else [f"{path}: damaged"]
         problems += [*wrong_sizes(folder, manifest), *_wrong_contents(folder, manifest)]
-    except (ValueError, AttributeError, KeyError, TypeError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return [f"{path}: damaged"]
     copy = folder / SEALED
     if not copy.exists() or copy.read_bytes() != content:
@@ -64,13 +64,18 @@ def _present(folder: Path) -> set[str]:
 
 
 def read_manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
-    """A sealed store's manifest; ValueError if there is none, or one of another kind or format."""
+    """A sealed store's manifest; ValueError if there is none, a damaged one, or one of another kind
+    or format."""
     path = manifest_path(folder)
-    manifest: dict[str, Any] = files.read_json(path)
+    manifest = files.read_json(path)
+    if not isinstance(manifest, dict):
+        raise ValueError(f"{path}: is no store's manifest")
     found = (manifest.get("kind"), manifest.get("format"))
     if found != (kind or found[0], FORMAT):
         expected = f"{kind or 'a store'} of format {FORMAT}"
         raise ValueError(f"{path}: holds {found[0]} of format {found[1]}, expected {expected}")
+    if not is_signed(manifest):
+        raise ValueError(f"{path}: is not as it was sealed: the store is damaged")
     return manifest
 
 
