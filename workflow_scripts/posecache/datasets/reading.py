@@ -4,10 +4,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from posecache import skeletons
-from posecache.datasets import coco, detections
-from posecache.datasets.detections import PERSON
-from posecache.datasets.records import BOX_SHARE, Annotations, Content, Source
+import msgspec
+import numpy as np
+
+from posecache.datasets import detections
+from posecache.datasets.coco_file import PERSON
+from posecache.datasets.records import Annotations, Content, Source
 from posecache.datasets.settings import FORMATS
 
 logger = logging.getLogger(__name__)
@@ -37,14 +39,38 @@ def read(source: Source) -> Annotations:
 def truth(source: Source) -> dict[str, Any]:
     """The COCO record of a source: its images and all their annotations in its skeleton.
 
-    Crowds and unlabelled people are in it, as they count in COCO's evaluation.
+    Crowds and unlabelled people are in it, as they count in COCO's evaluation. Annotations are
+    numbered from 1: pycocotools takes a match with the annotation 0 for no match.
     """
     content = _load(source)
-    content.annotations = [a for a in content.annotations if "keypoints" in a]
-    coco.reshape(source, content, skeletons.load(source.skeleton).num_keypoints)
+    content = content.take(content.has_keypoints)
+    labelled = (content.keypoints[:, :, 2] > 0).sum(1)
+    boxes, areas = np.nan_to_num(content.box), np.nan_to_num(content.area)
+    columns = zip(
+        [content.images[index].id for index in content.image_index],
+        content.keypoints,
+        labelled.tolist(),
+        boxes.tolist(),
+        areas.tolist(),
+        content.crowd.tolist(),
+        strict=True,
+    )
+    annotations = [
+        {
+            "id": number,
+            "image_id": image_id,
+            "category_id": PERSON,
+            "keypoints": keypoints,
+            "num_keypoints": count,
+            "bbox": box,
+            "area": area,
+            "iscrowd": int(crowd),
+        }
+        for number, (image_id, keypoints, count, box, area, crowd) in enumerate(columns, start=1)
+    ]
     return {
-        "images": list(content.images.values()),
-        "annotations": [_complete(annotation) for annotation in content.annotations],
+        "images": msgspec.to_builtins(content.images),
+        "annotations": annotations,
         "categories": [{"id": PERSON, "name": "person"}],
     }
 
@@ -57,14 +83,6 @@ def _load(source: Source) -> Content:
             f"{source.annotations}: the format {source.format} has neither OKS nor other boxes"
         )
     return load(source)
-
-
-def _complete(annotation: Mapping[str, Any]) -> dict[str, Any]:
-    """An annotation with every key that the evaluation reads."""
-    box = annotation.get("bbox", [0.0, 0.0, 0.0, 0.0])
-    area = annotation.get("area", box[2] * box[3] * BOX_SHARE)
-    own = {"iscrowd": 0, **annotation}
-    return own | {"bbox": box, "area": area, "category_id": PERSON}
 
 
 def _counts(reasons: Mapping[str, int]) -> str:
