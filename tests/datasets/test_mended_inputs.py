@@ -127,6 +127,14 @@ def test_a_person_with_the_id_0_is_found_again(tmp_path: Path) -> None:
     assert coco_ap(truth, [person], "coco17")["AP"] == pytest.approx(100)
 
 
+def test_an_odd_visibility_of_halpe_says_whether_a_keypoint_is_labelled(tmp_path: Path) -> None:
+    record = changed("halpe", "annotations/3/keypoints/2", 0.3)
+    record["annotations"][3]["keypoints"][5:9:3] = [-1, 7]
+    found = read(tmp_path, "halpe", text(record))
+    assert found.visibility[3, :4].tolist() == [1, 0, 1, 2]
+    assert found.mended["odd visibility"] == 1
+
+
 def test_a_halpe_person_with_none_of_the_skeletons_keypoints_is_left_out(tmp_path: Path) -> None:
     record = changed("halpe", "annotations/3/id", 103)
     points = record["annotations"][3]["keypoints"]

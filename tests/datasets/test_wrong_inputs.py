@@ -131,7 +131,7 @@ WRONG: list[tuple[str, str, object, str]] = [
     ("crowdpose", "annotations/3/keypoints", [1] * 51, "51 numbers, expected 14 times 3"),
     ("crowdpose", "annotations/3/bbox", None, "annotations[3].bbox: expected `array`"),
     ("halpe", "annotations/3/keypoints", [1] * 51, "51 numbers, expected 136 times 3"),
-    ("halpe", "annotations/3/keypoints/2", 7, "annotation 103: visibility 7 of a keypoint"),
+    ("halpe", "annotations/3/keypoints/2", "7", "annotations[3].keypoints[2]: expected `float`"),
     ("halpe", "annotations/3/keypoints/400", None, "annotations[3].keypoints[400]: expected"),
     ("halpe", "annotations/3/image_id", 0.5, "annotations[3].image_id: expected `int`"),
     # The common MPII JSON.

@@ -67,7 +67,7 @@ def without_errors(source: Source, content: Content) -> Content:
 
     Nothing counts as labelled in people whose `num_keypoints` is 0, as in MMPose, nor a keypoint
     further outside its image than the image is large: released files have a few, no crop shows
-    them, and one file that is wrong throughout shows it by its count.
+    them, and a file that is wrong throughout shows it by the count.
     """
     x, y, visibility = np.moveaxis(content.keypoints, 2, 0)
     _check_visibility(source, content)

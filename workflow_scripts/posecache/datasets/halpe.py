@@ -22,23 +22,36 @@ def load(source: Source) -> Content:
     """The file's content in the source's skeleton; people annotated twice are kept once.
 
     The thorax, which Halpe lacks, is the midpoint of the shoulders (the paper, section 5), labelled
-    where both are. `num_keypoints` is not believed, as it is wrong in parts of the release.
+    where both are.
     """
     file = decoding.read(source.annotations, CocoFile)
     content = coco_file.people(source, file, coco_file.category(source, file).id, FULL_BODY)
-    content = _without_twins(content)
-    names = skeletons.load("halpe26").keypoints
-    count, labels = content.num_keypoints, content.keypoints[:, :BODY]
-    wrong = (count >= 0) & (count != (labels[:, :, 2] > 0).sum(1))
-    content = replace(
+    content = coco.without_errors(source, _body(_without_twins(content)))
+    keypoints = np.concatenate([content.keypoints, _thorax(content.keypoints)], 1)
+    names = [*skeletons.load("halpe26").keypoints, THORAX]
+    return replace(content, keypoints=coco.in_skeleton(source, keypoints, names))
+
+
+def _body(content: Content) -> Content:
+    """The people's bodies without what is wrong in parts of the release.
+
+    `num_keypoints` is not believed. A visibility other than 0, 1 and 2 says, as in MMPose, no more
+    than whether the keypoint is labelled: 1 is put in its place, or 0 where it is negative.
+    """
+    body = content.keypoints[:, :BODY].copy()
+    visibility, count = body[:, :, 2], content.num_keypoints
+    odd = ~np.isin(visibility, (0, 1, 2))
+    wrong = (count >= 0) & (count != (visibility > 0).sum(1))
+    body[:, :, 2] = np.where(odd, visibility > 0, visibility)
+    return replace(
         content,
-        keypoints=labels,
+        keypoints=body,
         num_keypoints=np.full_like(count, -1),
-        mended={"wrong num_keypoints": int(wrong.sum())},
+        mended={
+            "wrong num_keypoints": int(wrong.sum()),
+            "odd visibility": int(odd.any(1).sum()),
+        },
     )
-    content = coco.without_errors(source, content)
-    body = np.concatenate([content.keypoints, _thorax(content.keypoints)], 1)
-    return replace(content, keypoints=coco.in_skeleton(source, body, [*names, THORAX]))
 
 
 def _without_twins(content: Content) -> Content:
