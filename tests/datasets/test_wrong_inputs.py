@@ -17,6 +17,7 @@ from posecache import datasets, skeletons
 from posecache.datasets.settings import AnnotationFiles
 
 SCRIPT = Path(__file__).parents[2] / "workflow_scripts" / "prepare_samples.py"
+LISTS, OBJECTS = ("mpii", "detections"), ("coco", "crowdpose", "halpe")
 NAN, HUGE = Raw("NaN"), Raw("1e300")
 NAMES = list(skeletons.load("coco17").keypoints)
 PERSON = {"id": 1, "name": "person", "keypoints": NAMES}
@@ -25,11 +26,12 @@ PERSON = {"id": 1, "name": "person", "keypoints": NAMES}
 WRONG: list[tuple[str, str, object, str]] = [
     # Files that are no JSON, or none of a known kind.
     *[(kind, "", Raw(""), "not a whole JSON file") for kind in RECORDS],
-    *[(kind, "", Raw("[{"), "expected" if kind in SKELETONS and kind != "mpii" else "not a whole")
-      for kind in RECORDS],
+    *[(kind, "", Raw("[{"), "not a whole JSON file") for kind in LISTS],
+    *[(kind, "", Raw('[{"x": ' + DEEP), "nested too deeply") for kind in LISTS],
+    *[(kind, "", Raw("[{"), "expected `object`, got `array`") for kind in OBJECTS],
+    *[(kind, "", Raw('{"x": ' + DEEP), "nested too deeply") for kind in OBJECTS],
     *[(kind, "", None, "got `null`") for kind in RECORDS],
     *[(kind, "", "people", "got `str`") for kind in RECORDS],
-    *[(kind, "", Raw('[{"x": ' + DEEP), "") for kind in RECORDS],
     ("coco", "", {}, "object missing required field `images`"),
     ("coco", "", [], "expected `object`, got `array`"),
     ("coco", "", {"images": []}, "missing required field `annotations`"),

@@ -1,7 +1,7 @@
 """Reading a sample set's files, whatever their format."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -43,36 +43,25 @@ def truth(source: Source) -> dict[str, Any]:
     numbered from 1: pycocotools takes a match with the annotation 0 for no match.
     """
     content = _load(source)
-    content = content.take(content.has_keypoints)
-    labelled = (content.keypoints[:, :, 2] > 0).sum(1)
-    boxes, areas = np.nan_to_num(content.box), np.nan_to_num(content.area)
-    columns = zip(
-        [content.images[index].id for index in content.image_index],
-        content.keypoints,
-        labelled.tolist(),
-        boxes.tolist(),
-        areas.tolist(),
-        content.crowd.tolist(),
-        strict=True,
-    )
-    annotations = [
-        {
-            "id": number,
-            "image_id": image_id,
-            "category_id": PERSON,
-            "keypoints": keypoints,
-            "num_keypoints": count,
-            "bbox": box,
-            "area": area,
-            "iscrowd": int(crowd),
-        }
-        for number, (image_id, keypoints, count, box, area, crowd) in enumerate(columns, start=1)
-    ]
     return {
         "images": msgspec.to_builtins(content.images),
-        "annotations": annotations,
+        "annotations": list(_annotations(content.take(content.has_keypoints))),
         "categories": [{"id": PERSON, "name": "person"}],
     }
+
+
+def _annotations(content: Content) -> Iterator[dict[str, Any]]:
+    """Everybody as COCO has them, but with keypoints as arrays (K, 3)."""
+    columns = {
+        "image_id": [content.images[index].id for index in content.image_index],
+        "keypoints": content.keypoints,
+        "num_keypoints": (content.keypoints[:, :, 2] > 0).sum(1).tolist(),
+        "bbox": np.nan_to_num(content.box).tolist(),
+        "area": np.nan_to_num(content.area).tolist(),
+        "iscrowd": content.crowd.astype(int).tolist(),
+    }
+    for number, row in enumerate(zip(*columns.values(), strict=True), start=1):
+        yield {"id": number, "category_id": PERSON, **dict(zip(columns, row, strict=True))}
 
 
 def _load(source: Source) -> Content:
