@@ -1,3 +1,5 @@
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,7 @@ def test_columns_are_the_annotations(tmp_path: Path) -> None:
     read = tiny.annotations(store.annotation_file)
     assert store.n == 10
     arrays = [name for name, value in vars(read).items() if isinstance(value, np.ndarray)]
+    arrays.remove("image_size")
     assert list(store.layout.columns) == [*arrays, "picture"]
     for name in arrays:
         np.testing.assert_array_equal(store.column(name), getattr(read, name))
@@ -130,3 +133,36 @@ def test_a_store_of_a_skeleton_that_was_edited_is_refused(tmp_path: Path) -> Non
     skeletons.load.cache_clear()
     with pytest.raises(ValueError, match=r"made with other sigmas than the skeleton"):
         samples.open(tmp_path / "s")
+
+
+def test_labels_for_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
+    record = tiny.coco_record()
+    record["images"][2] |= {"width": 128, "height": 96}
+    path = tiny.write_coco(tmp_path / "data", record)
+    expected = r"row 4, person 104: .*3\.jpg: 64 x 48 px, but the annotations say 128 x 96 px"
+    with pytest.raises(ValueError, match=expected):
+        samples.prepare(tiny.annotations(path), tmp_path / "s", cut=tiny.SMALL_CUT)
+
+
+def test_a_picture_that_its_camera_turned_has_the_size_that_is_seen(tmp_path: Path) -> None:
+    """EXIF's orientation 6: OpenCV, like MMPose, turns the picture by a quarter."""
+    record = tiny.coco_record()
+    record["images"][0] |= {"width": 48, "height": 64}
+    path = tiny.write_coco(tmp_path / "data", record)
+    first = tmp_path / "data" / "1.jpg"
+    tiff = b"MM\0*" + struct.pack(">IH", 8, 1) + struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
+    exif = b"Exif\0\0" + tiff + struct.pack(">I", 0)
+    data = first.read_bytes()
+    first.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:])
+    assert pictures.read_image(first).shape == (64, 48, 3)
+    samples.prepare(tiny.annotations(path), tmp_path / "s", cut=tiny.SMALL_CUT)
+    assert samples.open(tmp_path / "s").n == 10
+
+
+def test_a_box_outside_a_picture_of_unknown_size_is_refused(tmp_path: Path) -> None:
+    annotations = tiny.annotations(tiny.write_coco(tmp_path / "data"))
+    box = annotations.box.copy()
+    box[5, 0] = 70
+    moved = replace(annotations, box=box, image_size=None)
+    with pytest.raises(ValueError, match=r"row 5.*3\.jpg: 64 x 48 px, and the box .*outside"):
+        samples.prepare(moved, tmp_path / "s", cut=tiny.SMALL_CUT)

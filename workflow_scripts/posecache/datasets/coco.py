@@ -72,8 +72,7 @@ def without_errors(source: Source, content: Content) -> Content:
     x, y, visibility = np.moveaxis(content.keypoints, 2, 0)
     _check_visibility(source, content)
     visibility = np.where(content.num_keypoints[:, None] == 0, 0, visibility)
-    sizes = np.array([(i.width, i.height) for i in content.images]).reshape(-1, 2)
-    width, height = sizes[content.image_index].T[:, :, None]
+    width, height = content.image_size[content.image_index].T[:, :, None]
     far = (x < -width) | (x > 2 * width) | (y < -height) | (y > 2 * height)
     far &= visibility > 0
     visibility[far] = 0
@@ -134,9 +133,9 @@ def _check_boxes(source: Source, content: Content) -> None:
 
 def _clipped(content: Content) -> np.ndarray:
     """Boxes (N, 4) xywh clipped to the last pixel's centre, as MMPose does."""
-    last = np.array([(i.width - 1, i.height - 1) for i in content.images]).reshape(-1, 2)
+    last = content.image_size[content.image_index] - 1
     corner = np.maximum(content.box[:, :2], 0)
-    opposite = np.minimum(content.box[:, :2] + content.box[:, 2:], last[content.image_index])
+    opposite = np.minimum(content.box[:, :2] + content.box[:, 2:], last)
     return np.concatenate([corner, opposite - corner], 1)
 
 
@@ -149,6 +148,7 @@ def _annotations(
     return Annotations(
         source=source,
         image_paths=[image.file_name for image in content.images],
+        image_size=content.image_size,
         image_index=content.image_index,
         image_id=image_ids[content.image_index],
         instance_id=content.instance_id,

@@ -39,6 +39,7 @@ def build(source: Source, content: Content) -> Annotations:
     return Annotations(
         source=source,
         image_paths=[image.file_name for image in content.images],
+        image_size=content.image_size,
         image_index=image,
         image_id=np.array([row.image_id for row in rows], np.int64),
         instance_id=number,

@@ -71,6 +71,7 @@ class Annotations:
     box_score: np.ndarray  # (N,) float32, 1 for ground truth
     dropped: Mapping[str, int]  # why -> how many persons were left out
     mended: Mapping[str, int] = field(default_factory=dict)  # what -> how many persons had it
+    image_size: np.ndarray | None = None  # (M, 2) int64: width, height as the file says; px
 
     def __post_init__(self) -> None:
         n = len(self.box)
@@ -81,6 +82,7 @@ class Annotations:
         for column in (self.area, self.head_size, self.box_score):
             assert column.shape == (n,)
         assert (np.diff(self.image_index) >= 0).all()
+        assert self.image_size is None or self.image_size.shape == (len(self.image_paths), 2)
         assert np.array_equal(np.isnan(self.keypoints).any(-1), self.visibility == 0)
 
     def image_path(self, row: int) -> Path:
@@ -119,6 +121,11 @@ class Content:
     person: int  # the id of the people's category
     dropped: Mapping[str, int] = field(default_factory=dict)
     mended: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def image_size(self) -> np.ndarray:
+        """Width and height (M, 2) of the images."""
+        return np.array([(i.width, i.height) for i in self.images], np.int64).reshape(-1, 2)
 
     def take(self, rows: np.ndarray) -> Self:
         """Only these rows (N,) bool."""

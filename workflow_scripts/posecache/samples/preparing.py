@@ -11,7 +11,7 @@ from tqdm import tqdm
 from posecache import files, skeletons
 from posecache.datasets.records import GROUND_TRUTH, Annotations, Source
 from posecache.samples.crops import CropCutter
-from posecache.samples.pictures import DIGEST_BYTES, inspect
+from posecache.samples.pictures import DIGEST_BYTES, inspect, read_image
 from posecache.samples.settings import Crops
 from posecache.samples.store import JPEG, KIND, PICTURE
 from posecache.stores.layout import Column, Layout
@@ -124,18 +124,52 @@ def look_at(annotations: Annotations, threads: int) -> np.ndarray:
     """Digests (M, 16) uint8 of the image files, zero where nobody is in an image.
 
     Every byte is read. Raises ValueError naming a person's image that is missing, damaged, or not
-    of the size that the annotations say.
+    of the size that the annotations say, and a box outside an image whose size they do not say.
     """
     digests = np.zeros((len(annotations.image_paths), DIGEST_BYTES), np.uint8)
+    sizes = np.ones((len(annotations.image_paths), 2), np.int64)
     images, rows = np.unique(annotations.image_index, return_index=True)
 
-    def look(row: int) -> bytes:
+    def look(row: int) -> tuple[bytes, tuple[int, int]]:
         try:
-            digest, _ = inspect(annotations.image_path(row))
+            return inspect(annotations.image_path(row))
         except ValueError as error:
             raise ValueError(f"{annotations.place(row)}: {error}") from None
-        return digest
 
-    for image, digest in zip(images, ahead(look, rows.tolist(), threads=threads), strict=True):
-        digests[image] = np.frombuffer(digest, np.uint8)
+    for image, found in zip(images, ahead(look, rows.tolist(), threads=threads), strict=True):
+        digests[image], sizes[image] = np.frombuffer(found[0], np.uint8), found[1]
+    if annotations.image_size is None:
+        _check_inside(annotations, sizes)
+    else:
+        _check_sizes(annotations, sizes, annotations.image_size, rows)
     return digests
+
+
+def _check_sizes(
+    annotations: Annotations, sizes: np.ndarray, expected: np.ndarray, rows: np.ndarray
+) -> None:
+    """Check the images' sizes (M, 2); `rows` (R,) has a person of each image that has any."""
+    images = annotations.image_index[rows]
+    for row in rows[(sizes[images] != expected[images]).any(1)].tolist():
+        path, wanted = annotations.image_path(row), expected[annotations.image_index[row]]
+        # A camera's note of which side is up turns the picture, but not what its header says.
+        height, width = read_image(path).shape[:2]
+        if (width, height) != tuple(wanted):
+            raise ValueError(
+                f"{annotations.place(row)}: {path}: {width} x {height} px, but the annotations "
+                f"say {wanted[0]} x {wanted[1]} px"
+            )
+
+
+def _check_inside(annotations: Annotations, sizes: np.ndarray) -> None:
+    """Check that each box touches its image, whose sizes (M, 2) the annotations do not say."""
+    box, size = annotations.box, sizes[annotations.image_index]
+    outside = (box[:, :2] + box[:, 2:] <= 0) | (box[:, :2] >= size)
+    for row in np.flatnonzero(outside.any(1)).tolist():
+        path = annotations.image_path(row)
+        height, width = read_image(path).shape[:2]
+        if ((box[row, :2] >= (width, height)) | (box[row, :2] + box[row, 2:] <= 0)).any():
+            raise ValueError(
+                f"{annotations.place(row)}: {path}: {width} x {height} px, and the box "
+                f"{box[row].tolist()} lies outside of it"
+            )
