@@ -109,8 +109,8 @@ def _run(
     how = Views(rotations=angles)
     matrix = views.matrices(how, session.card, boxes, points, skeleton, 0)
     rows = [row for row in range(store.n) for _ in angles]
-    paths, places = [store.image_path(row) for row in rows], [store.place(row) for row in rows]
-    images = crop_rows(paths, matrix.reshape(-1, 2, 3), session.card.input_size, places)
+    pictures = [store.picture(row) for row in rows]
+    images = crop_rows(pictures, matrix.reshape(-1, 2, 3), session.card.input_size)
     x, y = (a.reshape(store.n, len(angles), *a.shape[1:]) for a in session.run_flipped(images))
     return x, y, matrix
 

@@ -2,19 +2,20 @@
 import re
 import sys
 
+from functools import cache
 from pathlib import Path
 
 from posecache.config import resources as memory
-from posecache.config.places import manifests, open_experiment
+from posecache.config.places import open_experiment
+from posecache.config.planning import Verdicts, signal
 from posecache.config.stages import Stages
 from posecache.config.starting import check_device, check_stores
-from posecache.skeletons import files_of
 from posecache.stage import use_own_interpreter
 
 sys.tracebacklimit = 0  # a wrong configuration is one line, not a traceback
 PLACES = open_experiment(workflow.configfiles, workflow.config_settings.config)
 STAGES = Stages(PLACES)
-TABLES = STAGES.tables
+TABLES = STAGES.things.tables
 EVERYTHING = STAGES.everything
 del sys.tracebacklimit
 
@@ -34,8 +35,7 @@ if SCRIPTS.is_relative_to(Path.cwd()):
 SCRIPTS = str(SCRIPTS)
 use_own_interpreter()
 
-# Where jobs run and how many threads they use changes no result: these are resources, not params,
-# and so are the scripts' paths. Nothing reruns when they change.
+# Where jobs run and how many threads they use changes no result.
 DEVICE = CONFIG.compute.device
 GPUS = int(DEVICE == "cuda")
 THREADS = CONFIG.compute.threads
@@ -54,31 +54,33 @@ wildcard_constraints:
     table=any_of(TABLES),
 
 
-def training_samples(wildcards):
-    """The sample sets that a model is trained on."""
-    return manifests(map(PLACES.samples, CONFIG.trained[wildcards.model].samples))
+@cache
+def verdicts():
+    """What is out of date is told by each output's record (posecache/records.py), not by times and
+    not by what Snakemake remembers: neither survives copied, moved or restored folders.
+    """
+    return Verdicts(workflow.dag_settings.forcerun)
 
 
-def teacher_logits(wildcards):
-    """Every teacher's logits over the sample sets that a model is trained on."""
-    return manifests(STAGES.training_logits(wildcards.model))
+def changed(job):
+    """An input that makes Snakemake run a job whose thing stands and is stale."""
+    # Within a job that was submitted, all is decided.
+    if not (workflow.is_main_process and verdicts().is_stale(job)):
+        return []
+    return [signal(job.output, Path(".snakemake/made_from_something_else"))]
 
 
-def init_input(wildcards):
-    """The file on which the starting weights of a training run depend."""
-    return PLACES.init_input(wildcards.model)
+def inputs(kind, *names):
+    """What a thing is made from. Times do not count, but for what is to be made again anyway."""
+    job = STAGES.job(kind, *names)
+    again = {part.output for part in job.upstream if changed(part)}
+    given = [file if file in again else ancient(file) for file in job.inputs]
+    return given + changed(job)
 
 
-def sample_files(wildcards):
-    """All files of a sample set except its annotations and its images."""
-    return CONFIG.samples[wildcards.sampleset].files
-
-
-def benchmark_inputs(wildcards):
-    """A model's logits over a benchmark's sample set, and that sample set."""
-    samples = CONFIG.benchmarks[wildcards.benchmark].samples
-    logits = STAGES.benchmark_logits(wildcards.model, wildcards.benchmark)
-    return manifests([logits, PLACES.samples(samples)])
+def record(kind, *names):
+    """What the stage script notes beside the thing."""
+    return STAGES.job(kind, *names).record
 
 
 # The earliest moment at which it is known which jobs will run, and whether they will do so here.

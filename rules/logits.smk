@@ -6,12 +6,18 @@ SHARE = "{root}/logits/.shares/{model}/{sampleset}/{share}"
 PART = "" if JOBS == 1 else "-{share}"
 
 
+def own_share(wildcards):
+    """Which shards a job writes; the one that writes all of them records what they are made from."""
+    if JOBS > 1:
+        return ["--job", wildcards.share, JOBS]
+    return ["--record", *record("logits", wildcards.model, wildcards.sampleset)]
+
+
 rule cache_logits:
     input:
-        model=lambda wildcards: PLACES.card(wildcards.model),
-        samples=lambda wildcards: manifests([PLACES.samples(wildcards.sampleset)]),
+        lambda wildcards: inputs("logits", wildcards.model, wildcards.sampleset),
     output:
-        LOGITS if JOBS == 1 else temp(touch(SHARE)),
+        update(LOGITS) if JOBS == 1 else temp(touch(SHARE)),
     log:
         f"{LOGS}/cache_logits/{{model}}/{{sampleset}}{PART}.log",
     benchmark:
@@ -32,12 +38,12 @@ rule cache_logits:
         options=lambda wildcards: STAGES.cache_logits(
             wildcards.model, wildcards.sampleset
         ),
-        job=lambda wildcards: "" if JOBS == 1 else f"--job {wildcards.share} {JOBS}",
+        job=own_share,
         out="{root}/logits/{model}/{sampleset}",
     shell:
-        "python {resources.scripts:q}/cache_logits.py {params.options:q} {params.job}"
+        "python {resources.scripts:q}/cache_logits.py {params.options:q} {params.job:q}"
         " --batch {resources.batch} --device {resources.device} --threads {threads}"
-        " --out {params.out:q} > {log:q} 2>&1"
+        " --out {params.out:q} 2>&1 | tee -a {log:q}.history > {log:q}"
 
 
 if JOBS > 1:
@@ -45,8 +51,11 @@ if JOBS > 1:
     rule seal_logits:
         input:
             expand(SHARE, share=range(JOBS), allow_missing=True),
+            lambda wildcards: changed(
+                STAGES.job("logits", wildcards.model, wildcards.sampleset)
+            ),
         output:
-            LOGITS,
+            update(LOGITS),
         log:
             f"{LOGS}/seal_logits/{{model}}/{{sampleset}}.log",
         benchmark:
@@ -59,6 +68,10 @@ if JOBS > 1:
             mem_mb=500,
             runtime=60,
         params:
+            record=lambda wildcards: record(
+                "logits", wildcards.model, wildcards.sampleset
+            ),
             out=lambda wildcards, output: str(Path(output[0]).parent),
         shell:
-            "python {resources.scripts:q}/seal_logits.py --out {params.out:q} > {log:q} 2>&1"
+            "python {resources.scripts:q}/seal_logits.py --out {params.out:q}"
+            " --record {params.record:q} 2>&1 | tee -a {log:q}.history > {log:q}"

@@ -1,10 +1,9 @@
 # models: teachers that come as files. Those trained here are in students.smk.
 rule import_model:
     input:
-        weights=lambda wildcards: CONFIG.imported[wildcards.model].weights,
-        skeletons=lambda wildcards: files_of(CONFIG.imported[wildcards.model].skeleton),
+        lambda wildcards: inputs("model", wildcards.model),
     output:
-        MODEL,
+        update(MODEL),
     log:
         f"{LOGS}/import_model/{{model}}.log",
     benchmark:
@@ -20,6 +19,8 @@ rule import_model:
         runtime=10,
     params:
         options=lambda wildcards: STAGES.import_model(wildcards.model),
+        record=lambda wildcards: record("model", wildcards.model),
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python {resources.scripts:q}/import_model.py {params.options:q} --out {params.out:q} > {log:q} 2>&1"
+        "python {resources.scripts:q}/import_model.py {params.options:q} --out {params.out:q}"
+        " --record {params.record:q} 2>&1 | tee -a {log:q}.history > {log:q}"

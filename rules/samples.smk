@@ -1,10 +1,9 @@
 # samples: one row per person instance.
 rule prepare_samples:
     input:
-        annotations=lambda wildcards: CONFIG.samples[wildcards.sampleset].annotations,
-        others=sample_files,
+        lambda wildcards: inputs("samples", wildcards.sampleset),
     output:
-        SAMPLES,
+        update(SAMPLES),
     log:
         f"{LOGS}/prepare_samples/{{sampleset}}.log",
     benchmark:
@@ -18,7 +17,8 @@ rule prepare_samples:
         runtime=240,
     params:
         options=lambda wildcards: STAGES.prepare_samples(wildcards.sampleset),
+        record=lambda wildcards: record("samples", wildcards.sampleset),
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
         "python {resources.scripts:q}/prepare_samples.py {params.options:q} --threads {threads}"
-        " --out {params.out:q} > {log:q} 2>&1"
+        " --out {params.out:q} --record {params.record:q} 2>&1 | tee -a {log:q}.history > {log:q}"

@@ -1,9 +1,9 @@
 # scores: a model's metrics on a benchmark, from its logits.
 rule score:
     input:
-        benchmark_inputs,
+        lambda wildcards: inputs("score", wildcards.model, wildcards.benchmark),
     output:
-        SCORE,
+        update(SCORE),
     log:
         f"{LOGS}/score/{{model}}/{{benchmark}}.log",
     benchmark:
@@ -17,5 +17,7 @@ rule score:
         runtime=60,
     params:
         options=lambda wildcards: STAGES.score(wildcards.model, wildcards.benchmark),
+        record=lambda wildcards: record("score", wildcards.model, wildcards.benchmark),
     shell:
-        "python {resources.scripts:q}/score.py {params.options:q} --out {output:q} > {log:q} 2>&1"
+        "python {resources.scripts:q}/score.py {params.options:q} --out {output:q}"
+        " --record {params.record:q} 2>&1 | tee -a {log:q}.history > {log:q}"

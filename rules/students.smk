@@ -2,11 +2,9 @@
 # have priority, as students wait for their logits.
 rule train_student:
     input:
-        samples=training_samples,
-        logits=teacher_logits,
-        init=init_input,
+        lambda wildcards: inputs("model", wildcards.model),
     output:
-        MODEL,
+        update(MODEL),
     log:
         f"{LOGS}/train_student/{{model}}.log",
     benchmark:
@@ -25,10 +23,12 @@ rule train_student:
         cache_mb=CONFIG.compute.memory_mb,
     params:
         options=lambda wildcards: STAGES.train_student(wildcards.model),
+        record=lambda wildcards: record("model", wildcards.model),
         out=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
         "python {resources.scripts:q}/train_student.py {params.options:q} --memory-mb {resources.cache_mb}"
-        " --device {resources.device} --threads {threads} --out {params.out:q} > {log:q} 2>&1"
+        " --device {resources.device} --threads {threads} --out {params.out:q}"
+        " --record {params.record:q} 2>&1 | tee -a {log:q}.history > {log:q}"
 
 
 use rule train_student as train_teacher with:

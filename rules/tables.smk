@@ -1,11 +1,10 @@
 # tables: the paper's, its authors' report's and the user's own, made from scores.
 rule make_table:
     input:
-        scores=lambda wildcards: STAGES.table_scores(wildcards.table),
-        published=lambda wildcards: STAGES.published_files(wildcards.table),
+        lambda wildcards: inputs("table", wildcards.table),
     output:
-        csv=f"{TABLE}.csv",
-        md=f"{TABLE}.md",
+        csv=update(f"{TABLE}.csv"),
+        md=update(f"{TABLE}.md"),
     log:
         f"{CONFIG.results}/logs/make_table/{{table}}.log",
     benchmark:
@@ -19,6 +18,7 @@ rule make_table:
         runtime=10,
     params:
         options=lambda wildcards: STAGES.make_table(wildcards.table),
+        record=lambda wildcards: record("table", wildcards.table),
     shell:
-        "python {resources.scripts:q}/make_table.py {params.options:q} --scores {input.scores:q}"
-        " --out {output.csv:q} > {log:q} 2>&1"
+        "python {resources.scripts:q}/make_table.py {params.options:q} --out {output.csv:q}"
+        " --record {params.record:q} 2>&1 | tee -a {log:q}.history > {log:q}"

@@ -58,6 +58,21 @@ def test_verify_says_where_and_exits_with_1(made: tuple[Path, Path, Path]) -> No
     assert wrong.startswith(f"{shard}: sha256 ")
 
 
+def test_verify_reads_the_pictures_too(tmp_path: Path) -> None:
+    store = tiny.sample_folder(tmp_path)
+    assert run("verify", "--pictures", store).returncode == 0
+    changed, gone = tmp_path / "data" / "2.jpg", tmp_path / "data" / "4.jpg"
+    changed.write_bytes(changed.read_bytes() + b"x")
+    gone.unlink()
+    assert run("verify", store).returncode == 0
+    found = run("verify", "--pictures", store)
+    assert found.returncode == 1
+    assert found.stderr.splitlines() == [
+        f"{changed}: is not the picture any more that the samples were prepared from",
+        f"{gone}: no such image",
+    ]
+
+
 def test_inspect_and_check_live(made: tuple[Path, Path, Path]) -> None:
     store, model, samples = made
     assert "logits, 10 rows" in run("inspect", store).stdout

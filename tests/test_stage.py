@@ -52,27 +52,14 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
-def interrupted(script: Path, stderr: int) -> tuple[int, str | None]:
-    """The exit code and what stands on stderr after Ctrl-C."""
-    with subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=stderr, text=True
-    ) as process:
+def test_ctrl_c_is_one_line_and_exit_130_in_a_log_that_says_what_began(script: Path) -> None:
+    command = [sys.executable, str(script)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
-        told = process.communicate()[1]
-        return process.returncode, told
-
-
-def test_ctrl_c_is_one_line_and_exit_130(script: Path) -> None:
-    assert interrupted(script, subprocess.PIPE) == (130, "interrupted\n")
-
-
-def test_each_start_is_told_apart_in_a_log(script: Path, tmp_path: Path) -> None:
-    for _ in range(2):
-        with (tmp_path / "log").open("a") as log:
-            interrupted(script, log.fileno())
-    lines = (tmp_path / "log").read_text().splitlines()
-    begun = f" waiting.py, posecache {posecache.__version__}, {datetime.now().date()}"
-    assert [lines[0].endswith(begun), lines[2].endswith(begun)] == [True, True]
-    assert lines[1::2] == ["interrupted"] * 2
+        begun, *rest = process.communicate()[1].splitlines()
+    assert (process.returncode, rest) == (130, ["interrupted"])
+    version = posecache.__version__
+    assert begun.endswith(f" waiting.py, posecache {version}, {datetime.now().date()}")

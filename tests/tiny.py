@@ -133,11 +133,11 @@ def coco_record(images: int = 5, people: int = 2) -> dict[str, Any]:
     return record
 
 
-def write_coco(folder: Path, record: dict[str, Any] | None = None) -> Path:
-    """Write pictures and the annotation file of `record`; returns its path."""
+def write_coco(folder: Path, record: dict[str, Any] | None = None, *, seed: int = 2) -> Path:
+    """Write pictures, by their seed, and the annotation file of `record`; returns its path."""
     record = record or coco_record()
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(seed)
     for image in record["images"]:
         noise = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
         cv2.imwrite(str(folder / image["file_name"]), cv2.resize(noise, (64, 48)))
@@ -160,9 +160,9 @@ def annotations(
     )
 
 
-def sample_folder(folder: Path, *, crops: bool = False, threads: int = 1) -> Path:
+def sample_folder(folder: Path, *, crops: bool = False, threads: int = 1, seed: int = 2) -> Path:
     """A sealed sample store of ten persons in five pictures."""
-    path, kept = write_coco(folder / "data"), CROPS if crops else None
+    path, kept = write_coco(folder / "data", seed=seed), CROPS if crops else None
     samples.prepare(
         annotations(path), folder / "samples", crops=kept, cut=SMALL_CUT, threads=threads
     )

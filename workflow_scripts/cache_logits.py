@@ -7,7 +7,7 @@ train_student.py, a student's logits over a validation set to score.py.
 import argparse
 from pathlib import Path
 
-from posecache import logits
+from posecache import logits, records
 from posecache.config.options import add_options, from_options
 from posecache.logits.settings import BATCH, Caching
 from posecache.stage import run_stage
@@ -29,17 +29,19 @@ def main() -> None:
         help="write the K-th of N shares of whole shards, from 0; seal_logits.py gathers them",
     )
     parser.add_argument("--out", type=Path, required=True)
+    records.add_option(parser)
     arguments = parser.parse_args()
-    logits.cache(
-        arguments.model,
-        arguments.samples,
-        arguments.out,
-        from_options(arguments, Caching),
-        batch=arguments.batch,
-        device=arguments.device,
-        threads=arguments.threads,
-        job=arguments.job and tuple(arguments.job),
-    )
+    with records.recorded(arguments.record):
+        logits.cache(
+            arguments.model,
+            arguments.samples,
+            arguments.out,
+            from_options(arguments, Caching),
+            batch=arguments.batch,
+            device=arguments.device,
+            threads=arguments.threads,
+            job=arguments.job and tuple(arguments.job),
+        )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from posecache import records
 from posecache.config.options import add_options, from_options, from_yaml
 from posecache.models.importing import import_model
 from posecache.models.settings import Import
@@ -26,14 +27,16 @@ def main() -> None:
         help="px of the crop that is stretched to the input size; default: the input size",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    records.add_option(parser)
     arguments = parser.parse_args()
-    card = import_model(
-        arguments.weights,
-        arguments.out,
-        name=arguments.name,
-        settings=from_options(arguments, Import),
-        crop_size=arguments.crop_size and tuple(arguments.crop_size),
-    )
+    with records.recorded(arguments.record):
+        card = import_model(
+            arguments.weights,
+            arguments.out,
+            name=arguments.name,
+            settings=from_options(arguments, Import),
+            crop_size=arguments.crop_size and tuple(arguments.crop_size),
+        )
     logging.info("%s: %s, sha256 %s", card.name, card.source, card.sha256)
 
 

@@ -6,6 +6,7 @@ prepare_samples.py reads it in the same way as downloaded data.
 import argparse
 from pathlib import Path
 
+from posecache import records
 from posecache.config.options import add_options, from_options
 from posecache.datasets.demo.files import write
 from posecache.datasets.demo.settings import DemoSet
@@ -17,8 +18,10 @@ def main() -> None:
     add_options(parser, DemoSet)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
+    records.add_option(parser)
     arguments = parser.parse_args()
-    write(arguments.out, from_options(arguments, DemoSet), arguments.threads)
+    with records.recorded(arguments.record):
+        write(arguments.out, from_options(arguments, DemoSet), arguments.threads)
 
 
 if __name__ == "__main__":

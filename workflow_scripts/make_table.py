@@ -6,7 +6,7 @@ Reads results/scores/MODEL/BENCHMARK.json.
 import argparse
 from pathlib import Path
 
-from posecache import files
+from posecache import files, records
 from posecache.config.options import yaml_of
 from posecache.stage import run_stage
 from posecache.tables import making
@@ -51,6 +51,7 @@ def parse_arguments() -> argparse.Namespace:
         help="teachers that are listed below the table",
     )
     parser.add_argument("--out", type=Path, required=True, help="the CSV; .md lies beside it")
+    records.add_option(parser)
     return parser.parse_args()
 
 
@@ -69,6 +70,12 @@ def described(arguments: argparse.Namespace) -> Table:
 
 def main() -> None:
     arguments = parse_arguments()
+    with records.recorded(arguments.record):
+        write(arguments)
+
+
+def write(arguments: argparse.Namespace) -> None:
+    """Make the table and write both of its files."""
     table, scores = described(arguments), making.read_scores(arguments.scores)
     frame = making.make(arguments.table, table, scores)
     text = making.as_markdown(table, frame)

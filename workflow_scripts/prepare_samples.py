@@ -7,7 +7,7 @@ train_student.py and score.py read the store.
 import argparse
 from pathlib import Path
 
-from posecache import datasets, samples
+from posecache import datasets, records, samples
 from posecache.config.options import add_options, from_options, yaml_of
 from posecache.datasets.settings import AnnotationFiles
 from posecache.samples.settings import Crops
@@ -27,14 +27,16 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
+    records.add_option(parser)
     arguments = parser.parse_args()
-    samples.prepare(
-        datasets.read(from_options(arguments, AnnotationFiles).source()),
-        arguments.out,
-        crops=arguments.crops,
-        cut=from_options(arguments, Cut),
-        threads=arguments.threads,
-    )
+    with records.recorded(arguments.record):
+        samples.prepare(
+            datasets.read(from_options(arguments, AnnotationFiles).source()),
+            arguments.out,
+            crops=arguments.crops,
+            cut=from_options(arguments, Cut),
+            threads=arguments.threads,
+        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Reads and writes results/logits/MODEL/SAMPLESET/; train_student.py and score.py 
 import argparse
 from pathlib import Path
 
+from posecache import records
 from posecache.stage import run_stage
 from posecache.stores.seal import seal
 
@@ -13,7 +14,10 @@ from posecache.stores.seal import seal
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the logit store")
-    seal(parser.parse_args().out)
+    records.add_option(parser)
+    arguments = parser.parse_args()
+    with records.recorded(arguments.record):
+        seal(arguments.out)
 
 
 if __name__ == "__main__":

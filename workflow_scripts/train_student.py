@@ -9,10 +9,12 @@ from pathlib import Path
 
 import torch
 
+from posecache import records
 from posecache.config.options import add_options, from_options
 from posecache.stage import run_stage
 from posecache.training.recipe import Learning, Recipe, clashes
 from posecache.training.student import make_trainer, open_sets, train
+from posecache.training.trainer import Trainer
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -27,6 +29,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
+    records.add_option(parser)
     add_options(parser, Recipe)
     return parser.parse_args()
 
@@ -34,13 +37,19 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
+    with records.recorded(arguments.record):
+        train(arguments.name, trainer(arguments))
+
+
+def trainer(arguments: argparse.Namespace) -> Trainer:
+    """The run that the command line describes; ValueError for one that cannot be."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda: PyTorch finds no CUDA device; cpu says that a CPU will do")
     learning, recipe = from_options(arguments, Learning), from_options(arguments, Recipe)
     for problem in clashes(recipe, learning.distil):
         raise ValueError(problem)
     teachers = [] if learning.distil is None else list(learning.distil.teachers)
-    trainer = make_trainer(
+    return make_trainer(
         open_sets(arguments.samples, arguments.logits, teachers),
         recipe,
         learning,
@@ -49,7 +58,6 @@ def main() -> None:
         device=arguments.device,
         threads=arguments.threads,
     )
-    train(arguments.name, trainer)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def refusal(document: Document) -> str:
 def plan(found: config.Config) -> None:
     """Ask for all that the rules ask for."""
     stages = Stages(Places(found))
-    for name in stages.tables:
+    for name in stages.things.tables:
         stages.make_table(name)
     for name in found.trained:
         stages.train_student(name)
@@ -61,7 +61,7 @@ def plan(found: config.Config) -> None:
     for name, student in [(b, s) for s in found.students for b in found.benchmarks_of(s)]:
         stages.score(student, name)
         stages.cache_logits(student, found.benchmarks[name].samples)
-    assert bool(stages.everything) == bool(found.students or stages.tables)
+    assert bool(stages.everything) == bool(found.students or stages.things.tables)
 
 
 @settings(max_examples=300, deadline=None)

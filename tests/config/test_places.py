@@ -104,7 +104,6 @@ def test_a_new_student_of_a_shared_teacher_is_ones_own(tmp_path: Path) -> None:
     places = on_top(demo(tmp_path), results="mine", students=students)
     assert places.model("more") == "mine/models/more"
     assert places.init("more") == "results/models/coco-t/weights.pt"
-    assert places.init_input("more") == ["results/models/coco-t/card.json"]
 
 
 def test_what_starts_from_a_changed_model_is_changed(tmp_path: Path) -> None:

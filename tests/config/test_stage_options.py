@@ -51,7 +51,8 @@ def test_samples() -> None:
     assert yaml.safe_load(value(options, "--crops")) == DEMO["samples"]["coco-train"]["crops"]
     assert "--crops" not in found.prepare_samples("coco-val")
     small = stages(changed("logits.shard_rows", 128))
-    assert read(small.prepare_samples("coco-val"), Cut) == Cut(shard_rows=128)
+    assert read(small.prepare_samples("coco-train"), Cut) == Cut(shard_rows=128)
+    assert read(small.prepare_samples("coco-val"), Cut) == Cut()
 
 
 def test_imported_teachers() -> None:
@@ -88,12 +89,13 @@ def test_a_new_alpha_is_told_to_the_student_that_uses_it_alone() -> None:
     assert {m for m in models if before.train_student(m) != after.train_student(m)} == {"unified-t"}
 
 
-def test_only_training_sets_are_seen_from_other_views() -> None:
-    found = stages(changed("logits.views", {"rotations": [0, 30]}))
+def test_only_training_sets_are_seen_from_other_views_and_kept_otherwise() -> None:
+    logits = DEMO["logits"] | {"views": {"rotations": [0, 30]}, "encoding": "int8", "flip": False}
+    found = stages(changed("logits", logits))
     training = read(found.cache_logits("teacher-coco", "mpii-train"), Caching)
-    assert training.views.rotations == (0, 30)
+    assert (training.views.rotations, training.encoding, training.flip) == ((0, 30), "int8", False)
     validation = read(found.cache_logits("teacher-coco", "mpii-val"), Caching)
-    assert validation.views.rotations == (0,)
+    assert validation == Caching(flip=False)
 
 
 def test_benchmarks() -> None:
@@ -107,7 +109,7 @@ def test_benchmarks() -> None:
 
 @pytest.mark.parametrize("table", ["table1", "table2", "report_table3"])
 def test_published_tables_need_the_scores_of_their_parts(table: str) -> None:
-    scores = stages().table_scores(table)
+    scores = [job.output for job in stages().job("table", table).upstream]
     assert len(scores) == len(set(scores))
     listed = {"results/scores/teacher-coco/coco-pckh.json", "results/scores/teacher-mpii/mpii.json"}
     if table == "table1":
@@ -125,8 +127,8 @@ def test_a_table_of_ones_own() -> None:
         "mine": {"rows": {"a": "coco-t"}, "columns": {"AP": ["coco", "AP"]}, "published": "p.csv"}
     }
     found = stages(changed("tables.own", own))
-    assert found.table_scores("mine") == ["results/scores/coco-t/coco.json"]
-    assert found.published_files("mine") == ["p.csv"]
+    assert found.job("table", "mine").inputs == ["p.csv", "results/scores/coco-t/coco.json"]
+    assert value(found.make_table("mine"), "--scores") == "results/scores/coco-t/coco.json"
     assert yaml.safe_load(value(found.make_table("mine"), "--own"))["rows"] == {"a": "coco-t"}
     assert "results/tables/mine.csv" in found.everything
 

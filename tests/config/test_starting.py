@@ -6,7 +6,7 @@ from demo_config import changed
 
 import tiny
 from posecache import config, samples
-from posecache.config.places import Places, manifests
+from posecache.config.places import Places
 from posecache.config.starting import check_device, check_stores, has_driver
 
 
@@ -66,7 +66,7 @@ def test_pckh_over_finished_samples_without_head_sizes_is_refused(tmp_path: Path
 
 def test_what_will_be_made_first_is_not_looked_at(tmp_path: Path) -> None:
     places = experiment(tmp_path, 11)
-    coming = manifests([places.samples("few")])
+    coming = [f"{places.samples('few')}/manifest.json"]
     check_stores(places, ["s"], ["heads"], coming)
     with pytest.raises(ValueError, match="few"):
         check_stores(places, ["s"], [], [])

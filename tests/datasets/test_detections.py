@@ -41,19 +41,6 @@ def test_who_is_left_out_is_counted(tmp_path: Path) -> None:
     assert read(tmp_path, rows).dropped == expected
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ({"annotations": []}, "no detections, expected a list"),
-        ([{"image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2]}], "detection 0 has no 'score'"),
-        ([], "nobody was detected"),
-    ],
-)
-def test_a_wrong_file_is_named(tmp_path: Path, rows: object, message: str) -> None:
-    with pytest.raises(ValueError, match=rf"boxes\.json: {message}"):
-        read(tmp_path, rows)
-
-
 def test_mpii_has_no_detectors_boxes(tmp_path: Path) -> None:
     message = r"a\.json: the format mpii has neither OKS nor other boxes"
     with pytest.raises(ValueError, match=message):

@@ -8,11 +8,13 @@ from posecache import geometry
 from posecache.contract import PADDING
 from posecache.samples import Crops, pictures
 from posecache.samples.crops import CropCutter
+from posecache.samples.preparing import look_at
 
 
 def cutter(folder: Path, crops: Crops = tiny.CROPS, threads: int = 1) -> CropCutter:
     annotations = tiny.annotations(tiny.write_coco(folder))
-    return CropCutter(annotations, crops, rows_a_batch=2, threads=threads)
+    digests = look_at(annotations, threads)
+    return CropCutter(annotations, digests, crops, rows_a_batch=2, threads=threads)
 
 
 def test_a_crop_is_its_persons_box_padded_and_with_more_around(tmp_path: Path) -> None:
@@ -37,5 +39,5 @@ def test_a_broken_image_is_named_with_its_person(tmp_path: Path) -> None:
     cut = cutter(tmp_path, threads=2)
     (tmp_path / "4.jpg").write_bytes(b"no picture")
     assert len(cut.cut(0, 6)[1]) == 6
-    with pytest.raises(ValueError, match=r"row 6, person 106: .*4\.jpg: not an image"):
+    with pytest.raises(ValueError, match=r"row 6, person 106: .*4\.jpg: is not the picture any"):
         cut.cut(0, 10)

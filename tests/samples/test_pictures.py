@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from posecache.samples import pictures
+from posecache.samples.pictures import Picture
 
 
 def picture(path: Path) -> np.ndarray:
@@ -21,19 +23,58 @@ def test_images_are_rgb(tmp_path: Path) -> None:
     assert np.abs(pictures.read_image(tmp_path / "a.jpg").astype(int) - rgb).mean() < 4
 
 
-@pytest.mark.parametrize("keep", [0, 1, 100, 0.5, -1])
-def test_a_truncated_image_is_refused(tmp_path: Path, keep: float) -> None:
+END = b"\xff\xd9"
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda data: b"",
+    "one byte": lambda data: data[:1],
+    "header": lambda data: data[:100],
+    "half": lambda data: data[: len(data) // 2],
+    "no end mark": lambda data: data[:-2],
+    "cut and closed": lambda data: data[: len(data) * 3 // 4] + END,
+    "zeros inside": lambda data: data[: len(data) // 2] + bytes(20) + data[len(data) // 2 + 20 :],
+    "a gap inside": lambda data: data[: len(data) // 2] + data[len(data) // 2 + 20 :],
+    "no picture": lambda data: b"<html>404</html>",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_image_is_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     picture(tmp_path / "a.jpg")
+    assert pictures.inspect(tmp_path / "a.jpg")[1] == (64, 48)
     data = (tmp_path / "a.jpg").read_bytes()
-    end = int(len(data) * keep) if isinstance(keep, float) else keep
-    (tmp_path / "a.jpg").write_bytes(data[:end])
-    with pytest.raises(ValueError, match=r"a\.jpg: (truncated image|not an image)"):
-        pictures.read_image(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes(damage(data))
+    with pytest.raises(ValueError, match=r"a\.jpg: (damaged picture|not an image)"):
+        pictures.inspect(tmp_path / "a.jpg")
+
+
+def test_other_formats_are_read_too(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    assert pictures.inspect(tmp_path / "a.png")[1] == (64, 48)
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"a\.png: not an image, or a broken one"):
+        pictures.inspect(tmp_path / "a.png")
+
+
+def test_a_picture_too_wide_to_be_warped_is_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((4, 32768, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"a\.jpg: 32768 x 4 px, expected at most 32767"):
+        pictures.inspect(tmp_path / "a.jpg")
 
 
 def test_a_missing_image_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"b\.jpg: no such image"):
-        pictures.read_image(tmp_path / "b.jpg")
+    for read in (pictures.read_image, pictures.inspect):
+        with pytest.raises(ValueError, match=r"b\.jpg: no such image"):
+            read(tmp_path / "b.jpg")
+
+
+def test_another_picture_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    digest, _ = pictures.inspect(tmp_path / "a.jpg")
+    pictures.read_image(tmp_path / "a.jpg", digest)
+    with (tmp_path / "a.jpg").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ValueError, match=r"a\.jpg: is not the picture any more"):
+        pictures.read_image(tmp_path / "a.jpg", digest)
 
 
 def test_warp_equals_mmpose(shared: Path) -> None:
@@ -47,7 +88,8 @@ def test_crop_rows_are_the_warps_of_each_row(tmp_path: Path) -> None:
     for path in set(paths):
         picture(path)
     matrices = np.array([[[1.0, 0, -x], [0, 1.0, 0]] for x in (0, 10, 20)])
-    found = pictures.crop_rows(paths, matrices, (8, 16), ["0", "1", "2"])
+    rows = [Picture(path, "a row", pictures.inspect(path)[0]) for path in paths]
+    found = pictures.crop_rows(rows, matrices, (8, 16))
     image = pictures.read_image(paths[0])
     for row, x in enumerate((0, 10, 20)):
         np.testing.assert_array_equal(found[row], image[:16, x : x + 8])

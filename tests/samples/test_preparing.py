@@ -1,10 +1,13 @@
+import struct
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 import tiny
-from posecache import geometry, samples
+from posecache import geometry, samples, skeletons
 from posecache.samples import pictures
 
 
@@ -14,7 +17,8 @@ def test_columns_are_the_annotations(tmp_path: Path) -> None:
     read = tiny.annotations(store.annotation_file)
     assert store.n == 10
     arrays = [name for name, value in vars(read).items() if isinstance(value, np.ndarray)]
-    assert list(store.layout.columns) == arrays
+    arrays.remove("image_size")
+    assert list(store.layout.columns) == [*arrays, "picture"]
     for name in arrays:
         np.testing.assert_array_equal(store.column(name), getattr(read, name))
     assert store.image_path(3) == tmp_path / "data" / "2.jpg"
@@ -62,21 +66,103 @@ def test_a_truncated_image_is_named(tmp_path: Path) -> None:
     image = tmp_path / "data" / "2.jpg"
     image.write_bytes(image.read_bytes()[:-50])
     annotations = tiny.annotations(path)
-    with pytest.raises(ValueError, match=r"row 2, person 102: .*2.jpg: truncated image"):
+    with pytest.raises(ValueError, match=r"row 2, person 102: .*2.jpg: damaged picture"):
         samples.prepare(annotations, tmp_path / "s", crops=samples.Crops(size=32))
 
 
-def test_after_the_image_is_mended_the_finished_shards_stand(tmp_path: Path) -> None:
-    path = tiny.write_coco(tmp_path / "data")
-    image = tmp_path / "data" / "4.jpg"
-    content = image.read_bytes()
-    image.unlink()
-    annotations, folder = tiny.annotations(path), tmp_path / "samples"
+def test_a_refused_picture_leaves_what_stood(tmp_path: Path) -> None:
+    folder = tiny.sample_folder(tmp_path, crops=True)
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    annotations = tiny.annotations(samples.open(folder).annotation_file)
+    (tmp_path / "data" / "4.jpg").unlink()
     with pytest.raises(ValueError, match="no such image"):
-        samples.prepare(annotations, folder, crops=tiny.CROPS, cut=tiny.SMALL_CUT)
-    first = folder / "arrays.zarr" / "box" / "c" / "0" / "0"
-    written = first.stat().st_mtime_ns
-    image.write_bytes(content)
+        samples.prepare(annotations, folder, crops=samples.Crops(size=16), cut=tiny.SMALL_CUT)
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+
+
+def test_a_changed_picture_is_noticed(tmp_path: Path) -> None:
+    folder = tiny.sample_folder(tmp_path, crops=True)
+    before = samples.open(folder)
+    image = before.image_path(3)
+    cv2.imwrite(str(image), pictures.read_image(image)[::-1])
+    annotations = tiny.annotations(before.annotation_file)
     samples.prepare(annotations, folder, crops=tiny.CROPS, cut=tiny.SMALL_CUT)
-    assert first.stat().st_mtime_ns == written
-    assert samples.open(folder).n == 10
+    after = samples.open(folder)
+    assert after.fingerprint != before.fingerprint
+    assert after.seen != before.seen
+    assert (after.crops(3, 4) != before.crops(0, 1)).any()
+
+
+def test_another_place_is_the_same_content(tmp_path: Path) -> None:
+    one = samples.open(tiny.sample_folder(tmp_path / "a", crops=True))
+    other = samples.open(tiny.sample_folder(tmp_path / "b", crops=True))
+    assert one.identity == other.identity
+    assert one.fingerprint == other.fingerprint
+
+
+def test_other_crops_change_nothing_that_a_model_sees(tmp_path: Path) -> None:
+    one = samples.open(tiny.sample_folder(tmp_path / "a", crops=True))
+    path = tiny.write_coco(tmp_path / "b")
+    crops = samples.Crops(size=16, quality=50)
+    samples.prepare(tiny.annotations(path), tmp_path / "c", crops=crops, cut=tiny.SMALL_CUT)
+    other = samples.open(tmp_path / "c")
+    assert other.seen == one.seen
+    assert other.fingerprint != one.fingerprint
+
+
+def test_a_moved_data_folder_keeps_every_shard(tmp_path: Path) -> None:
+    folder = tiny.sample_folder(tmp_path, crops=True)
+    shard = folder / "arrays.zarr" / "box" / "c" / "0" / "0"
+    written, before = shard.stat().st_mtime_ns, samples.open(folder)
+    (tmp_path / "data").rename(tmp_path / "moved")
+    annotations = tiny.annotations(tmp_path / "moved" / "annotations.json")
+    samples.prepare(annotations, folder, crops=tiny.CROPS, cut=tiny.SMALL_CUT)
+    after = samples.open(folder)
+    assert after.fingerprint == before.fingerprint
+    assert after.image_path(3) == tmp_path / "moved" / "2.jpg"
+    assert shard.stat().st_mtime_ns == written
+
+
+def test_a_store_of_a_skeleton_that_was_edited_is_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text((skeletons.FOLDER / "coco17.yaml").read_text())
+    path = tiny.write_coco(tmp_path / "data")
+    samples.prepare(tiny.annotations(path, skeleton=str(own)), tmp_path / "s", cut=tiny.SMALL_CUT)
+    samples.open(tmp_path / "s")
+    own.write_text(own.read_text().replace("0.026", "0.03"))
+    skeletons.load.cache_clear()
+    with pytest.raises(ValueError, match=r"made with other sigmas than the skeleton"):
+        samples.open(tmp_path / "s")
+
+
+def test_labels_for_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
+    record = tiny.coco_record()
+    record["images"][2] |= {"width": 128, "height": 96}
+    path = tiny.write_coco(tmp_path / "data", record)
+    expected = r"row 4, person 104: .*3\.jpg: 64 x 48 px, but the annotations say 128 x 96 px"
+    with pytest.raises(ValueError, match=expected):
+        samples.prepare(tiny.annotations(path), tmp_path / "s", cut=tiny.SMALL_CUT)
+
+
+def test_a_picture_that_its_camera_turned_has_the_size_that_is_seen(tmp_path: Path) -> None:
+    """EXIF's orientation 6: OpenCV, like MMPose, turns the picture by a quarter."""
+    record = tiny.coco_record()
+    record["images"][0] |= {"width": 48, "height": 64}
+    path = tiny.write_coco(tmp_path / "data", record)
+    first = tmp_path / "data" / "1.jpg"
+    tiff = b"MM\0*" + struct.pack(">IH", 8, 1) + struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
+    exif = b"Exif\0\0" + tiff + struct.pack(">I", 0)
+    data = first.read_bytes()
+    first.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:])
+    assert pictures.read_image(first).shape == (64, 48, 3)
+    samples.prepare(tiny.annotations(path), tmp_path / "s", cut=tiny.SMALL_CUT)
+    assert samples.open(tmp_path / "s").n == 10
+
+
+def test_a_box_outside_a_picture_of_unknown_size_is_refused(tmp_path: Path) -> None:
+    annotations = tiny.annotations(tiny.write_coco(tmp_path / "data"))
+    box = annotations.box.copy()
+    box[5, 0] = 70
+    moved = replace(annotations, box=box, image_size=None)
+    with pytest.raises(ValueError, match=r"row 5.*3\.jpg: 64 x 48 px, and the box .*outside"):
+        samples.prepare(moved, tmp_path / "s", cut=tiny.SMALL_CUT)

@@ -40,7 +40,8 @@ def perfect(folder: Path, store: SampleStore, skeleton: str, shift: float = 0.0)
         columns={k: Column(shape=v.shape[1:], dtype=str(v.dtype)) for k, v in columns.items()},
         **Cut().model_dump(),
     )
-    identity = {"samples": store.fingerprint, "encoding": "float32", "levels": []}
+    kept = {key: skeletons.load(skeleton).content[key] for key in ("keypoints", "flip_pairs")}
+    identity = {"samples": store.seen, "encoding": "float32", "levels": [], **kept}
     about = {"model": "m", "skeleton": skeleton, "input_size": SIZE, "split_ratio": 8.0}
     writer = Writer(folder, plan, identity, about | {"beta": BETA, "flip": True})
     writer.write(0, columns, {})

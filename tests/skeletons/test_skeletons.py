@@ -58,22 +58,6 @@ def test_an_unknown_name_lists_the_known() -> None:
         skeletons.load("coco18")
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"sigmas": [0.1, 0.1, 0.1]}, "3 sigmas for 2 keypoints"),
-        ({"keypoints": ["a", "a"]}, "keypoint 'a' is named twice"),
-        ({"links": [["a", "c"]]}, "links name 'c'"),
-        ({"lower": ["c"]}, "lower name 'c'"),
-        ({"sigma": []}, "expected the keys"),
-    ],
-)
-def test_a_wrong_file_is_named(change: dict[str, object], message: str) -> None:
-    record = {"keypoints": ["a", "b"], "sigmas": [0.1, 0.1], "links": [["a", "b"]]}
-    with pytest.raises(ValueError, match=f"x.yaml: {message}"):
-        skeletons.parse(record | change, "x", "x.yaml")
-
-
 def test_a_skeleton_of_your_own_joins_the_union(tmp_path: Path) -> None:
     path = tmp_path / "dog.yaml"
     path.write_text("keypoints: [nose, tail]\nsigmas: [0.5, 0.5]\nlinks: [[nose, tail]]\n")

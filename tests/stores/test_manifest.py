@@ -39,3 +39,10 @@ def test_verify_finds_what_is_missing_short_or_foreign(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).unlink()
     with pytest.raises(ValueError, match="not sealed"):
         verify(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[]", "7", '{"shards": 3}', "[" * 100_000])
+def test_verify_names_a_manifest_that_is_none(tmp_path: Path, content: str) -> None:
+    fill(tmp_path)
+    (tmp_path / MANIFEST).write_text(content)
+    assert verify(tmp_path) == [f"{tmp_path / MANIFEST}: damaged"]

@@ -67,7 +67,7 @@ def test_other_logits_or_samples_are_another_run(data: TrainingSet, tmp_path: Pa
     logits.cache(model, data.samples.folder, tmp_path / "finer", how)
     finer = TrainingSet(samples=data.samples, logits={"teacher": logits.open(tmp_path / "finer")})
     assert named(finer, DISTIL) != named(data, DISTIL)
-    other = samples.open(tiny.sample_folder(tmp_path, crops=True))
+    other = samples.open(tiny.sample_folder(tmp_path, crops=True, seed=3))
     assert named(TrainingSet(samples=other, logits={})) != named(
         TrainingSet(samples=data.samples, logits={})
     )
@@ -82,6 +82,10 @@ def test_stores_may_be_moved_or_made_again(data: TrainingSet, tmp_path: Path) ->
         logits={"teacher": logits.open(tmp_path / "logits")},
     )
     assert named(moved, DISTIL) == named(data, DISTIL)
+
+
+def test_how_often_a_run_is_saved_is_no_part_of_it(data: TrainingSet) -> None:
+    assert named(data, DISTIL, checkpoint_epochs=3) == named(data, DISTIL)
 
 
 def test_defaults_may_be_written_out(data: TrainingSet) -> None:

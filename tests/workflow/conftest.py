@@ -60,7 +60,7 @@ class Workdir:
         done = self.snakemake("--dry-run", "--cores", "2", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         outputs = re.findall(r"^    output: (.+)$", done.stdout + done.stderr, re.MULTILINE)
-        return {path for line in outputs for path in line.split(", ")}
+        return {path.removesuffix(" (update)") for line in outputs for path in line.split(", ")}
 
     def planned(self, change: Change | None = None, target: str = TABLE) -> set[str]:
         """Outputs that a dry run would make again after `change` to the configuration."""

@@ -163,6 +163,7 @@ def test_a_script_by_hand_ends_in_one_line(
     )  # fmt: skip
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
-    lines = done.stderr.splitlines()
+    begun, *lines = done.stderr.splitlines()
+    assert f" {script}, posecache " in begun
     assert expected in lines[-1]
     assert len(lines) == 1 or code == 2  # argparse tells the usage first

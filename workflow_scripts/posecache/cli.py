@@ -5,17 +5,20 @@ import sys
 from pathlib import Path
 
 import posecache
-from posecache.stage import run_stage
+from posecache.stage import run_command
 
 
 def verify(arguments: argparse.Namespace) -> None:
     """Read every byte of stores; list changes since sealing, and exit with 1 if there are any."""
+    from posecache import samples
     from posecache.stores import manifest
 
     problems = []
     for folder in arguments.stores:
         try:
             problems += manifest.verify(folder)
+            if arguments.pictures:
+                problems += samples.open(folder).changed_pictures()
         except (ValueError, OSError) as error:
             problems.append(str(error))
     if problems:
@@ -54,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("verify", help=verify.__doc__)
     command.add_argument("stores", type=Path, nargs="+", metavar="STORE")
+    command.add_argument(
+        "--pictures", action="store_true", help="of sample stores: read the pictures too"
+    )
     command.set_defaults(run=verify)
     command = commands.add_parser("inspect", help=inspect.__doc__)
     command.add_argument("store", type=Path, metavar="STORE")
@@ -73,4 +79,4 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     arguments = parser().parse_args()
-    run_stage(lambda: arguments.run(arguments))
+    run_command(lambda: arguments.run(arguments))

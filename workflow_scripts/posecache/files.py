@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from posecache import decoding
+
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
@@ -57,12 +59,7 @@ def write_json(path: Path, record: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; raises ValueError naming the file if it is missing or not JSON."""
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a whole JSON file ({error})") from None
+    return decoding.read(path, object)
 
 
 def sha256(path: Path) -> str:

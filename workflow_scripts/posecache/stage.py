@@ -1,8 +1,7 @@
-"""How every stage script runs: by which interpreter, and how it begins and ends."""
+"""How every script and command runs: by which interpreter, and how it begins and ends."""
 
 import logging
 import os
-import stat
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -24,17 +23,28 @@ def use_own_interpreter() -> None:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; end a ValueError, OSError or MemoryError with one line and exit code 1.
+    """Run a stage's `main` as `run_command` does.
 
-    Ctrl-C is one line and exit code 130. A log file begins with the date, the script and the
-    version, as it may go on after those of earlier starts.
+    A log begins with the script, the version and the date, as it may follow an earlier start's.
+    """
+
+    def stage() -> None:
+        if not os.isatty(STDERR):
+            script, version = Path(sys.argv[0]).name, posecache.__version__
+            logging.info("%s, posecache %s, %s", script, version, datetime.now().date())
+        main()
+
+    run_command(stage)
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Run `main`; end a ValueError, OSError or MemoryError with one line and exit code 1.
+
+    Ctrl-C is one line and exit code 130.
     """
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
-    if stat.S_ISREG(os.fstat(STDERR).st_mode):
-        script, version = Path(sys.argv[0]).name, posecache.__version__
-        logging.info("%s, posecache %s, %s", script, version, datetime.now().date())
     try:
         main()
     except (ValueError, OSError) as error:

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from posecache import skeletons
-from posecache.datasets.demo.settings import DemoSet
+from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
 from posecache.datasets.records import GROUND_TRUTH
 from posecache.datasets.settings import AnnotationFiles
 from posecache.logits.settings import BATCH, Caching
@@ -47,6 +47,14 @@ class Demo(Settings):
             if first != name:
                 raise ValueError(f"sets {first} and {name} would write the same files")
         return self
+
+    @property
+    def files(self) -> dict[str, DemoSet]:
+        """Each rendered annotation file and its set."""
+        return {
+            f"{self.folder}/{s.dataset}/{ANNOTATIONS[s.dataset].format(split=s.split)}": s
+            for s in self.sets.values()
+        }
 
 
 class Samples(AnnotationFiles):
@@ -155,6 +163,11 @@ class Config(Settings):
     tables: Tables = Tables()
     logits: Logits = Logits()
     compute: Compute = Compute()
+
+    @property
+    def rendered(self) -> dict[str, DemoSet]:
+        """Each annotation file that is rendered and its set."""
+        return {} if self.demo is None else self.demo.files
 
     @property
     def trained(self) -> dict[str, Train]:

@@ -1,21 +1,66 @@
 """What the rules pass to each stage script: only the settings that its output depends on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 
+from posecache import files, records
 from posecache.config.options import as_yaml, to_options
 from posecache.config.places import Places
 from posecache.config.schema import Config
-from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
+from posecache.config.things import Thing, Things
+from posecache.datasets.demo.settings import DemoSet
 from posecache.datasets.settings import AnnotationFiles
-from posecache.logits.settings import Caching, Views
 from posecache.models.settings import Import
 from posecache.scores.settings import Measure
-from posecache.stores.settings import Cut
 from posecache.tables.specs import TABLES
-from posecache.tables.table import Table
 from posecache.training.recipe import Learning
 
-UPRIGHT = Views()
+RULES = {
+    "samples": "prepare_samples",
+    "logits": "cache_logits",
+    "score": "score",
+    "table": "make_table",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What makes a thing: the job's rule, the file that stands for the thing, and what it needs."""
+
+    rule: str
+    output: str
+    thing: Thing
+    upstream: tuple["Job", ...]
+
+    @property
+    def reads(self) -> list[str]:
+        """Every file on whose content the thing depends."""
+        return [*self.thing.files, *(job.output for job in self.upstream)]
+
+    @property
+    def inputs(self) -> list[str]:
+        """What must be there before the job: what it reads, and files that the options name."""
+        return [*self.reads, *self.thing.described]
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of all that the thing is made from, down to the files on disk.
+
+        A part of it that is missing, perhaps to save space, does not count: its own key does.
+        """
+        given = [records.digest(Path(file), Path(self.output)) for file in self.thing.files]
+        return files.fingerprint([self.thing.values, given, [job.key for job in self.upstream]])
+
+    @property
+    def record(self) -> list[str]:
+        """The stage script's option `--record`."""
+        return [self.output, self.key, *self.reads]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the thing that stands there was made from what it is to be made from."""
+        return records.is_current(Path(self.output), self.key, list(map(Path, self.reads)))
 
 
 @dataclass(frozen=True)
@@ -23,21 +68,39 @@ class Stages:
     """Options of the stage scripts, and the files that a stage reads."""
 
     places: Places
+    _jobs: dict[str, Job] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def config(self) -> Config:
         """The checked configuration."""
         return self.places.config
 
-    def demo_files(self) -> dict[str, DemoSet]:
-        """Each rendered annotation file and its set."""
-        demo = self.config.demo
-        if demo is None:
-            return {}
-        return {
-            f"{demo.folder}/{s.dataset}/{ANNOTATIONS[s.dataset].format(split=s.split)}": s
-            for s in demo.sets.values()
-        }
+    @property
+    def things(self) -> Things:
+        """What each thing is made from."""
+        return self.places.things
+
+    def job(self, kind: str, *names: str) -> Job:
+        """What makes a thing; KeyError if the configuration does not describe it."""
+        return self._job(self.things.find(kind, *names))
+
+    def _job(self, thing: Thing) -> Job:
+        output = self.places.output(thing)
+        if output not in self._jobs:
+            upstream = tuple(self._job(part) for part in thing.parts)
+            self._jobs[output] = Job(self._rule(thing), output, thing, upstream)
+        return self._jobs[output]
+
+    def _rule(self, thing: Thing) -> str:
+        """The rule that makes a thing."""
+        if thing.kind == "demo":
+            wanted = self.config.rendered[thing.names[0]]
+            return f"make_demo_{wanted.dataset}-{wanted.split}"
+        if thing.kind == "model":
+            (name,) = thing.names
+            imported = "import_model" if name in self.config.imported else "train_teacher"
+            return "train_student" if name in self.config.students else imported
+        return RULES[thing.kind]
 
     def make_demo(self, wanted: DemoSet) -> list[str]:
         """Options of make_demo.py."""
@@ -47,7 +110,7 @@ class Stages:
         """Options of prepare_samples.py."""
         entry = self.config.samples[name]
         crops = [] if entry.crops is None else ["--crops", as_yaml(entry.crops.model_dump())]
-        return to_options(entry, AnnotationFiles) + crops + to_options(self.config.logits, Cut)
+        return to_options(entry, AnnotationFiles) + crops + to_options(self.things.cut(name))
 
     def import_model(self, name: str) -> list[str]:
         """Options of import_model.py."""
@@ -73,63 +136,45 @@ class Stages:
         ]
 
     def cache_logits(self, model: str, samples: str) -> list[str]:
-        """Options of cache_logits.py; sets that are not for training are seen upright only."""
-        how: Caching = self.config.logits
-        if self.config.samples[samples].crops is None:
-            how = how.model_copy(update={"views": UPRIGHT})
+        """Options of cache_logits.py."""
         folders = ["--model", self.places.model(model), "--samples", self.places.samples(samples)]
-        return folders + to_options(how, Caching)
+        return folders + to_options(self.things.caching(samples))
 
     def score(self, model: str, benchmark: str) -> list[str]:
         """Options of score.py."""
         entry = self.config.benchmarks[benchmark]
-        folders = ["--logits", self.benchmark_logits(model, benchmark)]
+        folders = ["--logits", self.places.logits(model, entry.samples)]
         folders += ["--samples", self.places.samples(entry.samples)]
         return ["--benchmark", benchmark, *folders, *to_options(entry, Measure)]
 
-    def benchmark_logits(self, model: str, benchmark: str) -> str:
-        """The logit store that a score is made from."""
-        return self.places.logits(model, self.config.benchmarks[benchmark].samples)
-
-    @property
-    def tables(self) -> dict[str, Table]:
-        """Every table that the configuration has models and benchmarks for."""
-        return self.config.filled_tables
-
     def make_table(self, name: str) -> list[str]:
-        """Options of make_table.py, except the scores."""
-        tables, options = self.config.tables, ["--table", name]
+        """Options of make_table.py."""
+        tables = self.config.tables
+        scores = [self.places.score(*score) for score in self.things.table_scores(name)]
+        options = ["--table", name, "--scores", *scores]
         if name in tables.own:
             return [*options, "--own", as_yaml(tables.own[name].model_dump(mode="json"))]
         parts = {row.model for row in TABLES[name].rows}
         models = [f"{part}={model}" for part, model in tables.parts.items() if part in parts]
         options += ["--models", *models]
-        listed = [f"{teacher}:{','.join(names)}" for teacher, names in self._listed(name).items()]
+        listed = [
+            f"{teacher}:{','.join(names)}" for teacher, names in self.things.listed(name).items()
+        ]
         return options + (["--teachers", *listed] if listed else [])
 
-    def table_scores(self, name: str) -> list[str]:
-        """The score files that a table is made from."""
-        wanted = list(self.tables[name].scores)
-        wanted += [(t, benchmark) for t, names in self._listed(name).items() for benchmark in names]
-        return [self.places.score(model, benchmark) for model, benchmark in dict.fromkeys(wanted)]
-
-    def published_files(self, name: str) -> list[str]:
-        """The file of published numbers beside those of a user's own table, if there is one."""
-        own = self.config.tables.own.get(name)
-        return [] if own is None or own.published is None else [own.published]
-
-    def _listed(self, table: str) -> dict[str, list[str]]:
-        """The teachers that are listed below a table, with their benchmarks."""
-        return self.config.tables.teachers if table == "table1" else {}
-
     @property
-    def everything(self) -> list[str]:
-        """What `snakemake` without a target makes: each student's scores, and every table."""
+    def wanted(self) -> list[Job]:
+        """What makes each student, its scores, and every table."""
         config = self.config
+        models = [self.job("model", student) for student in config.students]
         scores = [
-            self.places.score(student, benchmark)
+            self.job("score", student, benchmark)
             for student in config.students
             for benchmark in config.benchmarks_of(student)
         ]
-        models = [self.places.card(student) for student in config.students]
-        return models + scores + [self.places.table(name) for name in self.tables]
+        return models + scores + [self.job("table", name) for name in self.things.tables]
+
+    @property
+    def everything(self) -> list[str]:
+        """What `snakemake` without a target makes."""
+        return [job.output for job in self.wanted]

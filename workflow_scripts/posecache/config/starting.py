@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from ctypes.util import find_library
 from pathlib import Path
 
-from posecache.config.places import Places, manifests
+from posecache.config.places import Places
 from posecache.config.schema import Config
 
 # What the kernel's driver shows: of Linux, of WSL and of NVIDIA's boards with a chip of their own.
@@ -45,10 +45,9 @@ def _few_rows(places: Places, models: Collection[str], coming: Collection[str]) 
 
     for model in models:
         names = places.config.trained[model].samples
-        folders = [places.samples(name) for name in names]
-        if set(manifests(folders)) & set(coming):
+        if any(_manifest(places, name) in coming for name in names):
             continue
-        rows = sum(samples.open(Path(folder)).n for folder in folders)
+        rows = sum(samples.open(Path(places.samples(name))).n for name in names)
         size = places.config.recipe(model).batch_size
         if rows < size:
             key = f"{places.config.trained_key(model)}.training.batch_size"
@@ -64,9 +63,13 @@ def _no_heads(
 
     for name in benchmarks:
         benchmark = places.config.benchmarks[name]
-        folder = places.samples(benchmark.samples)
-        if benchmark.metric == "pckh" and not set(manifests([folder])) & set(coming):
+        if benchmark.metric == "pckh" and _manifest(places, benchmark.samples) not in coming:
             try:
-                check_head_sizes(samples.open(Path(folder)))
+                check_head_sizes(samples.open(Path(places.samples(benchmark.samples))))
             except ValueError as error:
                 yield f"benchmarks.{name}: {error}"
+
+
+def _manifest(places: Places, samples: str) -> str:
+    """The file that stands for a sample store."""
+    return places.output(places.things.find("samples", samples))

@@ -3,23 +3,24 @@
 Source of the rules for who counts: MMPose datasets/datasets/base/base_coco_style_dataset.py.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from posecache import skeletons
+from posecache import decoding, skeletons
+from posecache.datasets import coco_file
+from posecache.datasets.coco_file import CocoFile
 from posecache.datasets.records import (
     BOX_SHARE,
     Annotations,
     Content,
     Format,
-    Record,
     Source,
     head_size,
 )
 
-NEEDED = {"images": ("id", "file_name"), "annotations": ("id", "image_id")}
+EMPTY: Mapping[str, str] = {}
 
 
 def read(source: Source) -> Annotations:
@@ -28,141 +29,136 @@ def read(source: Source) -> Annotations:
 
 
 def load(source: Source) -> Content:
-    """The wanted images and their annotations; ids and the number of keypoints are checked."""
-    path = source.annotations
-    record = _parse(source)
-    for key, needed in NEEDED.items():
-        _check_keys(source, key, record[key], needed)
-    images = {image["id"]: image for image in record["images"]}
-    seen: set[int] = set()
-    for annotation in record["annotations"]:
-        number = annotation["id"]
-        if number in seen:
-            raise ValueError(f"{path}: annotation id {number} occurs twice")
-        seen.add(number)
-        if annotation["image_id"] not in images:
-            raise ValueError(
-                f"{path}: annotation {number} is of image {annotation['image_id']}, "
-                "which `images` does not list"
-            )
-    wanted = source.wanted
-    kept = {i: m for i, m in images.items() if wanted is None or m["file_name"] in wanted}
-    annotations = [a for a in record["annotations"] if a["image_id"] in kept]
-    return Content(kept, annotations)
+    """Everybody in the wanted images, in the source's skeleton."""
+    file = decoding.read(source.annotations, CocoFile)
+    return named(source, file, skeletons.load(source.skeleton).keypoints)
 
 
-def _parse(source: Source) -> Record:
-    """The file's content without outlines, which are most of it, and with keypoints as arrays."""
-    path = source.annotations
+def named(
+    source: Source, file: CocoFile, names: Sequence[str], own_names: Mapping[str, str] = EMPTY
+) -> Content:
+    """Everybody in a file, whose category names the keypoints; if not, they are `names`.
 
-    def slim(record: Record) -> Record:
-        record.pop("segmentation", None)
-        points = record.get("keypoints")
-        if isinstance(points, list) and "image_id" in record:  # a category's keypoints are names
-            record["keypoints"] = np.asarray(points, np.float64)
-        return record
-
-    try:
-        record = json.loads(path.read_bytes(), object_hook=slim)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: not a whole JSON file of numbers ({error})") from None
-    if not isinstance(record, dict) or not NEEDED.keys() <= record.keys():
-        raise ValueError(f"{path}: no COCO file, expected the keys `images` and `annotations`")
-    return record
+    `own_names` translates the file's names into the skeletons'.
+    """
+    category = coco_file.category(source, file)
+    names = [own_names.get(name, name) for name in category.keypoints] or names
+    content = coco_file.people(source, file, category.id, len(names))
+    content = replace(content, keypoints=in_skeleton(source, content.keypoints, names))
+    return without_errors(source, content)
 
 
-def _check_keys(source: Source, key: str, records: Iterable[Record], needed: Iterable[str]) -> None:
-    for number, record in enumerate(records):
-        for name in needed:
-            if name not in record:
-                raise ValueError(f"{source.annotations}: {key}[{number}] has no {name!r}")
+def in_skeleton(source: Source, keypoints: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Keypoints (N, ...) called `names` as those of the source's skeleton (N, K)."""
+    wanted = skeletons.load(source.skeleton).keypoints
+    place = {name: index for index, name in enumerate(names)}
+    missing = [name for name in wanted if name not in place]
+    if missing or len(place) < len(names):
+        problem = f"labels no {missing[0]!r}" if missing else "names a keypoint twice"
+        raise ValueError(
+            f"{source.annotations}: {problem}, expected the keypoints of {source.skeleton} among "
+            f"its own: {', '.join(names)}"
+        )
+    return keypoints[:, [place[name] for name in wanted]]
 
 
-def reshape(source: Source, content: Content, num_keypoints: int) -> None:
-    """Bring every annotation's keypoints to (K, 3); all zero where it has none."""
-    for annotation in content.annotations:
-        points = annotation.get("keypoints")
-        if points is None or not len(points):
-            annotation["keypoints"] = np.zeros((num_keypoints, 3))
-        elif points.size == 3 * num_keypoints:
-            annotation["keypoints"] = points.reshape(num_keypoints, 3)
-        else:
-            raise ValueError(
-                f"{source.annotations}: annotation {annotation['id']}: {points.size} numbers in "
-                f"`keypoints`, expected {num_keypoints} times 3"
-            )
+def without_errors(source: Source, content: Content) -> Content:
+    """The people with visibilities checked, impossible labels taken away, and areas filled in.
+
+    Nothing counts as labelled in people whose `num_keypoints` is 0, as in MMPose, nor a keypoint
+    further outside its image than the image is large: released files have a few, no crop shows
+    them, and a file that is wrong throughout shows it by the count.
+    """
+    x, y, visibility = np.moveaxis(content.keypoints, 2, 0)
+    _check_visibility(source, content)
+    visibility = np.where(content.num_keypoints[:, None] == 0, 0, visibility)
+    width, height = content.image_size[content.image_index].T[:, :, None]
+    far = (x < -width) | (x > 2 * width) | (y < -height) | (y > 2 * height)
+    far &= visibility > 0
+    visibility[far] = 0
+    estimate = content.box[:, 2] * content.box[:, 3] * BOX_SHARE
+    mended = {"keypoints far outside the image": far.any(1), "area of 0": content.area == 0}
+    return replace(
+        content,
+        keypoints=np.stack([x, y, visibility], 2),
+        area=np.where(content.area > 0, content.area, estimate),
+        mended={**content.mended, **_counts(mended)},
+    )
+
+
+def _counts(people: Mapping[str, np.ndarray]) -> dict[str, int]:
+    return {name: int(rows.sum()) for name, rows in people.items()}
+
+
+def _check_visibility(source: Source, content: Content) -> None:
+    visibility = content.keypoints[:, :, 2]
+    wrong = np.argwhere((visibility != 0) & (visibility != 1) & (visibility != 2))
+    if len(wrong):
+        row, keypoint = wrong[0]
+        raise ValueError(
+            f"{source.annotations}: annotation {content.instance_id[row]}: visibility "
+            f"{visibility[row, keypoint]:g} of a keypoint, expected 0, 1 or 2"
+        )
 
 
 def build(source: Source, content: Content) -> Annotations:
     """Arrays of the usable people, by image in the file's order of images."""
-    num_keypoints = skeletons.load(source.skeleton).num_keypoints
-    reshape(source, content, num_keypoints)
-    dropped = {"crowd": 0, "without labelled keypoints": 0, "outside the image": 0}
-    index = {image_id: place for place, image_id in enumerate(content.images)}
-    usable, boxes = [], []
-    for annotation in sorted(content.annotations, key=lambda a: index[a["image_id"]]):
-        reason, box = _judge(source, annotation, content.images[annotation["image_id"]])
-        if reason:
-            dropped[reason] += 1
-        else:
-            usable.append(annotation)
-            boxes.append(box)
-    if not usable:
+    labelled = (content.keypoints[:, :, 2] > 0).any(1)
+    usable = ~content.crowd & labelled
+    _check_boxes(source, content.take(usable))
+    boxes = _clipped(content)
+    inside = (boxes[:, 2:] > 0).all(1)
+    dropped = {
+        "crowd": content.crowd,
+        "without labelled keypoints": ~content.crowd & ~labelled,
+        "outside the image": usable & ~inside,
+    }
+    kept = np.flatnonzero(usable & inside)
+    if not len(kept):
         raise ValueError(f"{source.annotations}: nobody with a labelled keypoint in this file")
-    return _arrays(source, content, usable, np.array(boxes, np.float32), index, dropped)
+    kept = kept[np.argsort(content.image_index[kept], kind="stable")]
+    counts = {**content.dropped, **_counts(dropped)}
+    return _annotations(source, content.take(kept), boxes[kept], counts)
 
 
-def _judge(source: Source, annotation: Record, image: Record) -> tuple[str | None, list[float]]:
-    """Why a person is left out, or None, and its box clipped to the image."""
-    if annotation.get("iscrowd"):
-        return "crowd", []
-    if not (annotation["keypoints"][:, 2] > 0).any():
-        return "without labelled keypoints", []
-    box = annotation.get("bbox", [])
-    if len(box) != 4 or not np.isfinite(box).all() or box[2] <= 0 or box[3] <= 0:
+def _check_boxes(source: Source, content: Content) -> None:
+    wrong = np.flatnonzero(~(content.box[:, 2:] > 0).all(1))
+    if len(wrong):
+        row = wrong[0]
         raise ValueError(
-            f"{source.annotations}: annotation {annotation['id']}: box {box} has no area, "
-            "expected [x, y, width, height]"
+            f"{source.annotations}: annotation {content.instance_id[row]}: box "
+            f"{content.box[row].tolist()} has no area, expected [x, y, width, height]"
         )
-    if "width" not in image or "height" not in image:
-        raise ValueError(f"{source.annotations}: image {image['id']} has no width or height")
-    x, y, width, height = box
-    # MMPose clips to the last pixel's centre.
-    left, top = max(x, 0.0), max(y, 0.0)
-    right, bottom = min(x + width, image["width"] - 1), min(y + height, image["height"] - 1)
-    if right <= left or bottom <= top:
-        return "outside the image", []
-    return None, [left, top, right - left, bottom - top]
 
 
-def _arrays(
-    source: Source,
-    content: Content,
-    people: list[Record],
-    boxes: np.ndarray,
-    index: Mapping[int, int],
-    dropped: dict[str, int],
+def _clipped(content: Content) -> np.ndarray:
+    """Boxes (N, 4) xywh clipped to the last pixel's centre, as MMPose does."""
+    last = content.image_size[content.image_index] - 1
+    corner = np.maximum(content.box[:, :2], 0)
+    opposite = np.minimum(content.box[:, :2] + content.box[:, 2:], last)
+    return np.concatenate([corner, opposite - corner], 1)
+
+
+def _annotations(
+    source: Source, content: Content, boxes: np.ndarray, dropped: Mapping[str, int]
 ) -> Annotations:
-    triples = np.stack([a["keypoints"] for a in people])
-    visibility = triples[:, :, 2].astype(np.uint8)
-    keypoints = np.where(visibility[:, :, None] > 0, triples[:, :, :2], np.nan)
-    heads = np.array([a.get("head_box", [np.nan] * 4) for a in people], np.float32)
-    areas = boxes[:, 2] * boxes[:, 3] * BOX_SHARE
+    visibility = content.keypoints[:, :, 2].astype(np.uint8)
+    keypoints = np.where(visibility[:, :, None] > 0, content.keypoints[:, :, :2], np.nan)
+    image_ids = np.array([image.id for image in content.images], np.int64)
     return Annotations(
         source=source,
-        image_paths=[image["file_name"] for image in content.images.values()],
-        image_index=np.array([index[a["image_id"]] for a in people], np.int64),
-        image_id=np.array([a["image_id"] for a in people], np.int64),
-        instance_id=np.array([a["id"] for a in people], np.int64),
-        box=boxes,
+        image_paths=[image.file_name for image in content.images],
+        image_size=content.image_size,
+        image_index=content.image_index,
+        image_id=image_ids[content.image_index],
+        instance_id=content.instance_id,
+        box=boxes.astype(np.float32),
         keypoints=keypoints.astype(np.float32),
         visibility=visibility,
-        area=np.array([a.get("area", b) for a, b in zip(people, areas, strict=True)], np.float32),
-        head_size=head_size(heads).astype(np.float32),
-        box_score=np.ones(len(people), np.float32),
-        dropped=content.dropped | dropped,
+        area=content.area.astype(np.float32),
+        head_size=head_size(content.head_box.astype(np.float32)),
+        box_score=np.ones(len(boxes), np.float32),
+        dropped=dropped,
         mended=content.mended,
     )
 

@@ -3,13 +3,23 @@
 Source of the rules for who counts: MMPose datasets/datasets/base/base_coco_style_dataset.py.
 """
 
+from collections.abc import Sequence
+from typing import Annotated
+
 import numpy as np
+from msgspec import Meta, Struct
 
-from posecache import files, skeletons
-from posecache.datasets.records import BOX_SHARE, Annotations, Content, Record, Source
+from posecache import decoding, skeletons
+from posecache.datasets.records import BOX_SHARE, Annotations, Content, Id, Px, Source
 
-PERSON = 1  # COCO's category
-NEEDED = ("image_id", "category_id", "bbox", "score")
+
+class Detection(Struct, gc=False):
+    """A detected object; some detectors write a box's score as its fifth number."""
+
+    image_id: Id
+    category_id: Id
+    bbox: Annotated[list[Px], Meta(min_length=4, max_length=5)]  # xywh
+    score: Annotated[float, Meta(ge=-1e6, le=1e6)]
 
 
 def build(source: Source, content: Content) -> Annotations:
@@ -17,55 +27,45 @@ def build(source: Source, content: Content) -> Annotations:
 
     Boxes are not clipped and keep their score. ValueError for a file that holds no detections.
     """
-    index = {image_id: place for place, image_id in enumerate(content.images)}
-    dropped = {"not a person": 0, "of an image that is left out": 0, "box without area": 0}
-    rows: list[Record] = []
-    for number, row in enumerate(_load(source)):
-        reason = _judge(row, index)
-        if reason:
-            dropped[reason] += 1
-        else:
-            rows.append(row | {"number": number})
-    if not rows:
-        raise ValueError(f"{source.boxes}: nobody was detected in the images of this sample set")
-    rows.sort(key=lambda row: index[row["image_id"]])
-    box = np.array([row["bbox"][:4] for row in rows], np.float32)
+    assert source.boxes is not None
+    found = decoding.read(source.boxes, list[Detection], "detections")
+    number, image, dropped = _usable(found, content)
+    if not len(number):
+        counts = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
+        raise ValueError(f"{source.boxes}: nobody was detected in this sample set ({counts})")
+    rows = [found[row] for row in number]
+    box = np.array([row.bbox[:4] for row in rows], np.float32)
     shape = (len(rows), skeletons.load(source.skeleton).num_keypoints)
     return Annotations(
         source=source,
-        image_paths=[image["file_name"] for image in content.images.values()],
-        image_index=np.array([index[row["image_id"]] for row in rows], np.int64),
-        image_id=np.array([row["image_id"] for row in rows], np.int64),
-        instance_id=np.array([row["number"] for row in rows], np.int64),
+        image_paths=[image.file_name for image in content.images],
+        image_size=content.image_size,
+        image_index=image,
+        image_id=np.array([row.image_id for row in rows], np.int64),
+        instance_id=number,
         box=box,
         keypoints=np.full((*shape, 2), np.nan, np.float32),
         visibility=np.zeros(shape, np.uint8),
         area=box[:, 2] * box[:, 3] * BOX_SHARE,
         head_size=np.full(len(rows), np.nan, np.float32),
-        box_score=np.array([row["score"] for row in rows], np.float32),
+        box_score=np.array([row.score for row in rows], np.float32),
         dropped=dropped,
     )
 
 
-def _load(source: Source) -> list[Record]:
-    assert source.boxes is not None
-    rows = files.read_json(source.boxes)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ValueError(f"{source.boxes}: no detections, expected a list of records")
-    for number, row in enumerate(rows):
-        for key in NEEDED:
-            if key not in row:
-                raise ValueError(f"{source.boxes}: detection {number} has no {key!r}")
-    return rows
-
-
-def _judge(row: Record, index: dict[int, int]) -> str | None:
-    """Why a detection is left out; None if it is kept."""
-    if row["category_id"] != PERSON:
-        return "not a person"
-    if row["image_id"] not in index:
-        return "of an image that is left out"
-    box = np.asarray(row["bbox"][:4], np.float64)
-    if len(box) != 4 or not np.isfinite(box).all() or (box[2:] <= 0).any():
-        return "box without area"
-    return None
+def _usable(
+    found: Sequence[Detection], content: Content
+) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+    """Numbers and images (N,) of the usable detections by image, and how many others there are."""
+    places = {image.id: place for place, image in enumerate(content.images)}
+    image = np.array([places.get(row.image_id, -1) for row in found], np.int64)
+    person = np.array([row.category_id == content.person for row in found], bool)
+    area = np.array([min(row.bbox[2:4]) > 0 for row in found], bool)
+    reasons = {
+        "not a person": ~person,
+        "of an image that is left out": person & (image < 0),
+        "box without area": person & (image >= 0) & ~area,
+    }
+    number = np.flatnonzero(person & (image >= 0) & area)
+    number = number[np.argsort(image[number], kind="stable")]
+    return number, image[number], {name: int(rows.sum()) for name, rows in reasons.items()}

@@ -1,12 +1,15 @@
 """Halpe full-body JSON: COCO's format with 136 keypoints, of which the first 26 are the body."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from posecache import skeletons
-from posecache.datasets import coco
+from posecache import decoding, skeletons
+from posecache.datasets import coco, coco_file
+from posecache.datasets.coco_file import CocoFile
 from posecache.datasets.records import Annotations, Content, Format, Source
 
-FULL_BODY = 136
+FULL_BODY, BODY = 136, 26
 THORAX = "thorax"
 
 
@@ -19,45 +22,58 @@ def load(source: Source) -> Content:
     """The file's content in the source's skeleton; people annotated twice are kept once.
 
     The thorax, which Halpe lacks, is the midpoint of the shoulders (the paper, section 5), labelled
-    where both are. `num_keypoints` is counted again, as it is wrong in parts of the release.
+    where both are.
     """
-    content = coco.load(source)
-    coco.reshape(source, content, FULL_BODY)
-    places = _places(source.skeleton)
-    seen: set[tuple[int, bytes]] = set()
-    kept, wrong = [], 0
-    for annotation in content.annotations:
-        body = annotation["keypoints"][: skeletons.load("halpe26").num_keypoints]
-        key = (annotation["image_id"], annotation["keypoints"].tobytes())
-        if body[:, 2].any() and key in seen:
-            continue
-        seen.add(key)
-        count = int((body[:, 2] > 0).sum())
-        wrong += annotation.get("num_keypoints", count) != count
-        with_thorax = np.concatenate([body, _thorax(body)])
-        kept.append(annotation | {"keypoints": with_thorax[places], "num_keypoints": count})
-    content.dropped["annotated twice"] = len(content.annotations) - len(kept)
-    content.mended["wrong num_keypoints"] = wrong
-    content.annotations = kept
-    return content
-
-
-def _places(skeleton: str) -> list[int]:
-    """Index of each of a skeleton's keypoints in Halpe's body followed by the thorax."""
+    file = decoding.read(source.annotations, CocoFile)
+    content = coco_file.people(source, file, coco_file.category(source, file).id, FULL_BODY)
+    content = coco.without_errors(source, _body(_without_twins(content)))
+    keypoints = np.concatenate([content.keypoints, _thorax(content.keypoints)], 1)
     names = [*skeletons.load("halpe26").keypoints, THORAX]
-    wanted = skeletons.load(skeleton).keypoints
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise ValueError(f"skeleton {skeleton}: Halpe labels no {missing[0]}")
-    return [names.index(name) for name in wanted]
+    return replace(content, keypoints=coco.in_skeleton(source, keypoints, names))
+
+
+def _body(content: Content) -> Content:
+    """The people's bodies without what is wrong in parts of the release.
+
+    `num_keypoints` is not believed. A visibility other than 0, 1 and 2 says, as in MMPose, no more
+    than whether the keypoint is labelled: 1 is put in its place, or 0 where it is negative.
+    """
+    body = content.keypoints[:, :BODY].copy()
+    visibility, count = body[:, :, 2], content.num_keypoints
+    odd = ~np.isin(visibility, (0, 1, 2))
+    wrong = (count >= 0) & (count != (visibility > 0).sum(1))
+    body[:, :, 2] = np.where(odd, visibility > 0, visibility)
+    return replace(
+        content,
+        keypoints=body,
+        num_keypoints=np.full_like(count, -1),
+        mended={
+            "wrong num_keypoints": int(wrong.sum()),
+            "odd visibility": int(odd.any(1).sum()),
+        },
+    )
+
+
+def _without_twins(content: Content) -> Content:
+    """Everybody once: of people of one image with the same labelled keypoints the first."""
+    labelled = np.any(content.keypoints[:, :BODY, 2] > 0, axis=1)
+    flat = content.keypoints.reshape(len(labelled), 3 * FULL_BODY)
+    keys = np.column_stack([content.image_index, flat])[labelled]
+    rows = keys.view(np.dtype((np.void, keys.strides[0]))).reshape(len(keys))
+    _, first = np.unique(rows, return_index=True)
+    kept = ~labelled
+    kept[np.flatnonzero(labelled)[first]] = True
+    twins = {"annotated twice": int((~kept).sum())}
+    return replace(content.take(kept), dropped={**content.dropped, **twins})
 
 
 def _thorax(body: np.ndarray) -> np.ndarray:
-    """The shoulders' midpoint (1, 3) of keypoints (26, 3), unlabelled unless both are labelled."""
+    """The shoulders' midpoint (N, 1, 3) of keypoints (N, 26, 3), labelled where both are."""
     names = skeletons.load("halpe26").keypoints
-    shoulders = body[[names.index("left_shoulder"), names.index("right_shoulder")]]
-    place, visibility = shoulders[:, :2].mean(0), shoulders[:, 2].min()
-    return np.array([[*place, visibility] if visibility > 0 else [0.0, 0.0, 0.0]])
+    shoulders = body[:, [names.index("left_shoulder"), names.index("right_shoulder")]]
+    midpoint = shoulders.mean(1, keepdims=True)
+    midpoint[:, :, 2] = shoulders[:, :, 2].min(1, keepdims=True)
+    return np.where(midpoint[:, :, 2:] > 0, midpoint, 0.0)
 
 
 FORMAT = Format(read, load)

@@ -1,11 +1,19 @@
 """MPII: the official release's .mat file, or the common JSON made from it, by the file's suffix."""
 
+from posecache import skeletons
 from posecache.datasets import mpii_json, mpii_release
 from posecache.datasets.records import Annotations, Format, Source
 
+SKELETON = "mpii16"
+
 
 def read(source: Source) -> Annotations:
-    """People with labels, position and scale."""
+    """People with labels, position and scale; ValueError for another skeleton than MPII's."""
+    if skeletons.load(source.skeleton).keypoints != skeletons.load(SKELETON).keypoints:
+        raise ValueError(
+            f"{source.annotations}: the format mpii has the keypoints of {SKELETON}, not those of "
+            f"{source.skeleton}"
+        )
     reader = mpii_json if source.annotations.suffix == ".json" else mpii_release
     return reader.read(source)
 

@@ -4,116 +4,126 @@ The JSON says whether a joint is labelled, not whether it is visible: every labe
 visible here.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-import scipy.io
+from msgspec import Meta, Struct
 
-from posecache import files, skeletons
+from posecache import decoding
 from posecache.datasets import mpii_people
-from posecache.datasets.mpii_people import People
-from posecache.datasets.records import Annotations, Source
+from posecache.datasets.mpii_people import LARGEST, NUM_KEYPOINTS, People
+from posecache.datasets.records import Annotations, FileName, Px, Source
 
-NEEDED = ("image", "center", "scale")
 AGREE_PX = 1.0  # positions in the two files differ only by rounding
+# mpii_gt_val.mat: head boxes as corners, positions, and whether a joint is missing.
+GROUND_TRUTH = {
+    "headboxes_src": (2, 2),
+    "pos_gt_src": (NUM_KEYPOINTS, 2),
+    "jnt_missing": (NUM_KEYPOINTS,),
+}
+
+
+class Person(Struct, gc=False):
+    """A person; positions are 1-based px, centre -1 and scale -1 where unknown."""
+
+    image: FileName
+    center: tuple[Px, Px]
+    scale: Annotated[float, Meta(le=LARGEST)]
+    joints: list[tuple[Px, Px]] = []
+    joints_vis: list[Annotated[float, Meta(ge=0, le=2)]] = []
 
 
 def read(source: Source) -> Annotations:
     """People with joints, position and scale; rows of one image become adjacent."""
-    records = _load(source)
-    num_keypoints = skeletons.load(source.skeleton).num_keypoints
-    heads = _heads(source, records, num_keypoints)
-    names = list(dict.fromkeys(r["image"] for r in records if _wanted(source, r)))
-    place = {name: index for index, name in enumerate(names)}
-    dropped = {"without labelled keypoints": 0, "without place or scale": 0}
-    people = People(
-        image=[], image_id=[], number=[], center=[], scale=[], keypoints=[], visibility=[], head=[]
+    people = _load(source)
+    joints, labelled = _joints(source, people)
+    center = np.array([person.center for person in people], np.float64)
+    scale = np.array([person.scale for person in people], np.float64)
+    placed = (center[:, 0] != -1) & (scale > 0)
+    names, image = _images(source, people)
+    heads, seen = _heads(source, joints, labelled), labelled.any(1)
+    dropped = {
+        "without labelled keypoints": int(((image >= 0) & ~seen).sum()),
+        "without place or scale": int(((image >= 0) & seen & ~placed).sum()),
+    }
+    rows = np.flatnonzero((image >= 0) & seen & placed)
+    rows = rows[np.argsort(image[rows], kind="stable")]
+    usable = People(
+        image=image[rows],
+        image_id=image[rows] + 1,
+        number=rows,
+        center=center[rows],
+        scale=scale[rows],
+        keypoints=np.where(labelled[rows, :, None], joints[rows], np.nan),
+        visibility=np.where(labelled[rows], 2, 0),
+        head=heads[rows],
     )
-    kept = [row for row, record in enumerate(records) if _wanted(source, record)]
-    for row in sorted(kept, key=lambda row: place[records[row]["image"]]):
-        record = records[row]
-        keypoints, visibility = _joints(source, row, record, num_keypoints)
-        if not visibility.any():
-            dropped["without labelled keypoints"] += 1
-        elif record["center"][0] == -1 or not record["scale"] > 0:
-            dropped["without place or scale"] += 1
-        else:
-            people.image.append(place[record["image"]])
-            people.image_id.append(place[record["image"]] + 1)
-            people.number.append(row)
-            people.center.append(record["center"])
-            people.scale.append(record["scale"])
-            people.keypoints.append(keypoints)
-            people.visibility.append(visibility)
-            people.head.append(heads[row])
-    return mpii_people.build(source, names, people, dropped)
+    return mpii_people.build(source, names, usable, dropped)
 
 
-def _wanted(source: Source, record: dict[str, Any]) -> bool:
-    return source.wanted is None or record["image"] in source.wanted
-
-
-def _load(source: Source) -> list[dict[str, Any]]:
-    path = source.annotations
-    records = files.read_json(path)
-    if not isinstance(records, list):
-        raise ValueError(f"{path}: no MPII JSON, expected a list of persons")
-    for row, record in enumerate(records):
-        for key in NEEDED:
-            if key not in record:
-                raise ValueError(f"{path}: person {row} has no {key!r}")
-    if records and not any("joints" in record for record in records):
-        raise ValueError(f"{path}: nobody has 'joints' (MPII's test split has no labels)")
-    return records
-
-
-def _joints(
-    source: Source, row: int, record: dict[str, Any], num_keypoints: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """A person's positions (K, 2), 1-based, NaN where not labelled, and visibility (K,)."""
-    places = np.array(record.get("joints", []), np.float64)
-    labelled = np.array(record.get("joints_vis", []), np.float64) > 0
-    if places.shape != (num_keypoints, 2) or labelled.shape != (num_keypoints,):
+def _load(source: Source) -> list[Person]:
+    people = decoding.read(source.annotations, list[Person], "persons")
+    source.check_wanted(person.image for person in people)
+    if not any(person.joints for person in people):
         raise ValueError(
-            f"{source.annotations}: person {row}: joints {places.shape} and joints_vis "
-            f"{labelled.shape}, expected ({num_keypoints}, 2) and ({num_keypoints},)"
+            f"{source.annotations}: nobody has 'joints' (MPII's test split has no labels)"
         )
-    return np.where(labelled[:, None], places, np.nan), np.where(labelled, 2, 0)
+    return people
 
 
-def _heads(source: Source, records: list[dict[str, Any]], num_keypoints: int) -> np.ndarray:
-    """Head boxes (rows, 4) as corners, NaN without mpii_gt_val.mat; both files must agree."""
+def _images(source: Source, people: Sequence[Person]) -> tuple[list[str], np.ndarray]:
+    """The wanted images' names, and each person's index among them (N,), -1 for another one."""
+    names = [p.image for p in people if source.wanted is None or p.image in source.wanted]
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    return list(places), np.array([places.get(person.image, -1) for person in people])
+
+
+def _joints(source: Source, people: Sequence[Person]) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (N, K, 2), 1-based, and whether they are labelled (N, K)."""
+    for row, person in enumerate(people):
+        found = len(person.joints), len(person.joints_vis)
+        if found != (NUM_KEYPOINTS, NUM_KEYPOINTS):
+            raise ValueError(
+                f"{source.annotations}: persons[{row}]: {found[0]} joints and {found[1]} "
+                f"joints_vis, expected {NUM_KEYPOINTS} of each"
+            )
+    joints = np.array([person.joints for person in people], np.float64)
+    return joints, np.array([person.joints_vis for person in people], np.float64) > 0
+
+
+def _heads(source: Source, joints: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    """Head boxes (N, 4) as corners, NaN without mpii_gt_val.mat; both files must agree."""
     path = source.head_boxes
     if path is None:
-        return np.full((len(records), 4), np.nan)
-    corners, places, missing = _ground_truth(path)
-    if len(corners) != len(records):
+        return np.full((len(joints), 4), np.nan)
+    corners, places, missing = _ground_truth(path, len(joints), source.annotations)
+    both = labelled & (missing == 0)
+    distance = np.where(both, np.abs(joints - places).max(2), 0).max(1)
+    if not (distance <= AGREE_PX).all():
+        row = int(np.argmin(distance <= AGREE_PX))
         raise ValueError(
-            f"{path}: {len(corners)} persons, but {source.annotations} has {len(records)}"
+            f"{path}: person {row} is not the one in {source.annotations}: joints "
+            f"{distance[row]:.1f} px apart"
         )
-    for row, record in enumerate(records):
-        mine, visibility = _joints(source, row, record, num_keypoints)
-        both = (visibility > 0) & (missing[row] == 0)
-        distance = np.abs(mine - places[row])[both]
-        if distance.size and distance.max() > AGREE_PX:
-            raise ValueError(
-                f"{path}: person {row} is not the one in {source.annotations}: joints "
-                f"{distance.max():.1f} px apart"
-            )
     return corners
 
 
-def _ground_truth(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ground_truth(path: Path, persons: int, annotations: Path) -> list[np.ndarray]:
     """Head corners (N, 4), positions (N, K, 2) and missing flags (N, K) of mpii_gt_val.mat."""
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    try:
-        content = scipy.io.loadmat(path)
-        corners = content["headboxes_src"].transpose(2, 0, 1).reshape(-1, 4)
-        places = content["pos_gt_src"].transpose(2, 0, 1)
-        return corners, places, content["jnt_missing"].T
-    except KeyError as error:
-        raise ValueError(f"{path}: not mpii_gt_val.mat, it has no {error}") from None
-    except Exception as error:  # a broken file can make scipy raise anything
-        raise ValueError(f"{path}: not a whole MATLAB file ({error})") from None
+    content, found = mpii_people.load_mat(path), []
+    for name, shape in GROUND_TRUTH.items():
+        if name not in content:
+            raise ValueError(f"{path}: not mpii_gt_val.mat, it has no {name!r}")
+        values = content[name]
+        if values.shape[:-1] != shape or values.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{path}: {name}: {values.dtype} {values.shape}, expected numbers {(*shape, 'N')}"
+            )
+        if values.shape[-1] != persons:
+            raise ValueError(f"{path}: {values.shape[-1]} persons, but {annotations} has {persons}")
+        found.append(np.moveaxis(values, -1, 0).astype(np.float64))
+    if not mpii_people.in_range(found[0]):
+        raise ValueError(f"{path}: headboxes_src: expected numbers in px")
+    return [found[0].reshape(-1, 4), *found[1:]]

@@ -4,54 +4,55 @@ Positions are 1-based in both and become 0-based here. Source of the box: MMPose
 datasets/datasets/body/mpii_dataset.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.io
 
-from posecache.datasets.records import BOX_SHARE, Annotations, Source, head_size
+from posecache.datasets.records import BOX_SHARE, LIMIT, Annotations, Source, head_size
 
+NUM_KEYPOINTS = 16
 UNIT = 200.0  # `scale` is a person's height in units of 200 px
+LARGEST = 1000.0  # scale; the release's largest is 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class People:
-    """The usable persons of an MPII file, column by column, with 1-based positions."""
+    """The usable persons of an MPII file, N rows by image, with 1-based positions."""
 
-    image: list[int]  # index of the image among the kept ones
-    image_id: list[int]
-    number: list[int]
-    center: list[Any]  # (x, y)
-    scale: list[float]
-    keypoints: list[np.ndarray]  # (K, 2), NaN where not labelled
-    visibility: list[np.ndarray]  # (K,)
-    head: list[Any]  # (x1, y1, x2, y2), NaN where unknown
+    image: np.ndarray  # (N,) index among the kept images
+    image_id: np.ndarray  # (N,)
+    number: np.ndarray  # (N,) in the file
+    center: np.ndarray  # (N, 2)
+    scale: np.ndarray  # (N,)
+    keypoints: np.ndarray  # (N, K, 2), NaN where not labelled
+    visibility: np.ndarray  # (N, K)
+    head: np.ndarray  # (N, 4): x1, y1, x2, y2, NaN where unknown
 
 
 def build(
-    source: Source,
-    names: list[str],
-    people: People,
-    dropped: dict[str, int],
+    source: Source, names: Sequence[str], people: People, dropped: dict[str, int]
 ) -> Annotations:
     """Arrays of the usable persons, 0-based."""
-    if not people.number:
+    if not len(people.number):
         raise ValueError(
             f"{source.annotations}: nobody with labels (MPII's test split has no labels)"
         )
-    corners = np.array(people.head, np.float32)
-    box = boxes(np.array(people.center, np.float64), np.array(people.scale, np.float64))
+    box, corners = boxes(people.center, people.scale), people.head.astype(np.float32)
     return Annotations(
         source=source,
-        image_paths=names,
-        image_index=np.array(people.image, np.int64),
-        image_id=np.array(people.image_id, np.int64),
-        instance_id=np.array(people.number, np.int64),
+        image_paths=list(names),
+        image_index=people.image.astype(np.int64),
+        image_id=people.image_id.astype(np.int64),
+        instance_id=people.number.astype(np.int64),
         box=box,
-        keypoints=(np.stack(people.keypoints) - 1).astype(np.float32),
-        visibility=np.stack(people.visibility).astype(np.uint8),
+        keypoints=(people.keypoints - 1).astype(np.float32),
+        visibility=people.visibility.astype(np.uint8),
         area=np.maximum(box[:, 2] * box[:, 3] * BOX_SHARE, 1),
-        head_size=head_size(corners - corners[:, [0, 1, 0, 1]]).astype(np.float32),
+        head_size=head_size(corners - corners[:, [0, 1, 0, 1]]),
         box_score=np.ones(len(box), np.float32),
         dropped=dropped,
     )
@@ -65,3 +66,18 @@ def boxes(center: np.ndarray, scale: np.ndarray) -> np.ndarray:
     side = scale * UNIT
     x, y = center[:, 0] - 1, center[:, 1] + 15 * scale - 1
     return np.stack([x - side / 2, y - side / 2, side, side], axis=1).astype(np.float32)
+
+
+def load_mat(path: Path, **options: Any) -> dict[str, Any]:
+    """A MATLAB file's variables; ValueError if it is none."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        return scipy.io.loadmat(path, **options)
+    except Exception as error:  # a broken file can make scipy raise anything
+        raise ValueError(f"{path}: not a whole MATLAB file ({error})") from None
+
+
+def in_range(numbers: np.ndarray) -> bool:
+    """Whether all are numbers that positions and lengths in px may be."""
+    return bool((np.abs(numbers) <= LIMIT).all())

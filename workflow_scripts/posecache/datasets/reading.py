@@ -1,13 +1,15 @@
 """Reading a sample set's files, whatever their format."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from posecache import skeletons
-from posecache.datasets import coco, detections
-from posecache.datasets.detections import PERSON
-from posecache.datasets.records import BOX_SHARE, Annotations, Content, Source
+import msgspec
+import numpy as np
+
+from posecache.datasets import detections
+from posecache.datasets.coco_file import PERSON
+from posecache.datasets.records import Annotations, Content, Source
 from posecache.datasets.settings import FORMATS
 
 logger = logging.getLogger(__name__)
@@ -37,16 +39,29 @@ def read(source: Source) -> Annotations:
 def truth(source: Source) -> dict[str, Any]:
     """The COCO record of a source: its images and all their annotations in its skeleton.
 
-    Crowds and unlabelled people are in it, as they count in COCO's evaluation.
+    Crowds and unlabelled people are in it, as they count in COCO's evaluation. Annotations are
+    numbered from 1: pycocotools takes a match with the annotation 0 for no match.
     """
     content = _load(source)
-    content.annotations = [a for a in content.annotations if "keypoints" in a]
-    coco.reshape(source, content, skeletons.load(source.skeleton).num_keypoints)
     return {
-        "images": list(content.images.values()),
-        "annotations": [_complete(annotation) for annotation in content.annotations],
+        "images": msgspec.to_builtins(content.images),
+        "annotations": list(_annotations(content.take(content.has_keypoints))),
         "categories": [{"id": PERSON, "name": "person"}],
     }
+
+
+def _annotations(content: Content) -> Iterator[dict[str, Any]]:
+    """Everybody as COCO has them, but with keypoints as arrays (K, 3)."""
+    columns = {
+        "image_id": [content.images[index].id for index in content.image_index],
+        "keypoints": content.keypoints,
+        "num_keypoints": (content.keypoints[:, :, 2] > 0).sum(1).tolist(),
+        "bbox": np.nan_to_num(content.box).tolist(),
+        "area": np.nan_to_num(content.area).tolist(),
+        "iscrowd": content.crowd.astype(int).tolist(),
+    }
+    for number, row in enumerate(zip(*columns.values(), strict=True), start=1):
+        yield {"id": number, "category_id": PERSON, **dict(zip(columns, row, strict=True))}
 
 
 def _load(source: Source) -> Content:
@@ -57,14 +72,6 @@ def _load(source: Source) -> Content:
             f"{source.annotations}: the format {source.format} has neither OKS nor other boxes"
         )
     return load(source)
-
-
-def _complete(annotation: Mapping[str, Any]) -> dict[str, Any]:
-    """An annotation with every key that the evaluation reads."""
-    box = annotation.get("bbox", [0.0, 0.0, 0.0, 0.0])
-    area = annotation.get("area", box[2] * box[3] * BOX_SHARE)
-    own = {"iscrowd": 0, **annotation}
-    return own | {"bbox": box, "area": area, "category_id": PERSON}
 
 
 def _counts(reasons: Mapping[str, int]) -> str:

@@ -3,16 +3,25 @@
 Shapes: N persons, M images, K keypoints. Rows of one image are adjacent.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Self
 
 import numpy as np
-
-Record = dict[str, Any]
+from msgspec import Meta, Struct
 
 GROUND_TRUTH = "gt"
+
+# What numbers and names in annotation files may be.
+LIMIT = 1e6  # px; float32 tells 1/16 px apart there
+Id = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+FileName = Annotated[str, Meta(min_length=1)]
+Px = Annotated[float, Meta(ge=-LIMIT, le=LIMIT)]
+Length = Annotated[float, Meta(ge=0, le=LIMIT)]  # px
+Side = Annotated[float, Meta(gt=0, le=LIMIT)]  # px
+Area = Annotated[float, Meta(ge=0, le=LIMIT**2)]  # px^2
+Box = tuple[Px, Px, Length, Length]  # xywh
 
 # A person's area over the box's, where the file gives none. Source: MMPose and xtcocotools.
 BOX_SHARE = 0.53
@@ -29,6 +38,15 @@ class Source:
     wanted: frozenset[str] | None = None  # names of the images to keep; None: all
     boxes: Path | None = None  # a detector's results, instead of the annotated boxes
     head_boxes: Path | None = None  # mpii_gt_val.mat, for the common MPII JSON
+
+    def check_wanted(self, names: Iterable[str]) -> None:
+        """ValueError if a wanted image is not among these names, those of the annotation file."""
+        missing = sorted((self.wanted or frozenset()) - set(names))
+        if missing:
+            raise ValueError(
+                f"{self.annotations}: has no image {missing[0]!r}, which `images_list` names "
+                f"({len(missing)} such names)"
+            )
 
     @property
     def files(self) -> list[Path]:
@@ -53,6 +71,7 @@ class Annotations:
     box_score: np.ndarray  # (N,) float32, 1 for ground truth
     dropped: Mapping[str, int]  # why -> how many persons were left out
     mended: Mapping[str, int] = field(default_factory=dict)  # what -> how many persons had it
+    image_size: np.ndarray | None = None  # (M, 2) int64: width, height as the file says; px
 
     def __post_init__(self) -> None:
         n = len(self.box)
@@ -63,6 +82,7 @@ class Annotations:
         for column in (self.area, self.head_size, self.box_score):
             assert column.shape == (n,)
         assert (np.diff(self.image_index) >= 0).all()
+        assert self.image_size is None or self.image_size.shape == (len(self.image_paths), 2)
         assert np.array_equal(np.isnan(self.keypoints).any(-1), self.visibility == 0)
 
     def image_path(self, row: int) -> Path:
@@ -75,14 +95,43 @@ class Annotations:
         return f"{file}: row {row}, person {self.instance_id[row]}"
 
 
-@dataclass
-class Content:
-    """A COCO-like file's wanted images by id and their annotations; keypoints are arrays (K, 3)."""
+class Image(Struct, gc=False):
+    """An image of a COCO-like file."""
 
-    images: dict[int, Record]
-    annotations: list[Record]
-    dropped: dict[str, int] = field(default_factory=dict)
-    mended: dict[str, int] = field(default_factory=dict)
+    id: Id
+    file_name: FileName
+    width: Side
+    height: Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """Everybody in the wanted images of a COCO-like file, in the file's order; image px."""
+
+    images: Sequence[Image]  # (M,)
+    image_index: np.ndarray  # (N,) int64 into images
+    instance_id: np.ndarray  # (N,) int64
+    keypoints: np.ndarray  # (N, K, 3) float64: x, y, and 0 not labelled, 1 hidden, 2 visible
+    has_keypoints: np.ndarray  # (N,) bool: the file gives some, though perhaps none is labelled
+    num_keypoints: np.ndarray  # (N,) int64: how many are labelled by the file's count; -1: unknown
+    box: np.ndarray  # (N, 4) float64 xywh, NaN where the file has none
+    area: np.ndarray  # (N,) float64 px^2, NaN where there is neither area nor box
+    head_box: np.ndarray  # (N, 4) float64 xywh, NaN where the file has none
+    crowd: np.ndarray  # (N,) bool
+    person: int  # the id of the people's category
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    mended: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def image_size(self) -> np.ndarray:
+        """Width and height (M, 2) of the images."""
+        return np.array([(i.width, i.height) for i in self.images], np.int64).reshape(-1, 2)
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Only these rows (N,) bool."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays = {n: c[rows] for n, c in columns.items() if isinstance(c, np.ndarray)}
+        return replace(self, **arrays)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from posecache import decoding
 from posecache.datasets.records import GROUND_TRUTH, Format, Source
 from posecache.names import Names
 from posecache.settings import Settings
@@ -52,13 +53,24 @@ class AnnotationFiles(Settings):
 
     def source(self) -> Source:
         """The files as the readers expect them, with the list of images already read."""
-        names = None if self.images_list is None else Path(self.images_list).read_text()
         return Source(
             format=self.format,
             annotations=Path(self.annotations),
             image_root=Path(self.images),
             skeleton=self.skeleton,
-            wanted=None if names is None else frozenset(names.split("\n")) - {""},
+            wanted=None if self.images_list is None else _names(Path(self.images_list)),
             boxes=None if self.boxes == GROUND_TRUTH else Path(self.boxes),
             head_boxes=None if self.head_boxes is None else Path(self.head_boxes),
         )
+
+
+def _names(path: Path) -> frozenset[str]:
+    """The lines of a list of images; ValueError if it is missing, empty or not text."""
+    try:
+        lines = decoding.read_bytes(path).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 ({error})") from None
+    names = frozenset(line.strip() for line in lines) - {""}
+    if not names:
+        raise ValueError(f"{path}: names no image")
+    return names

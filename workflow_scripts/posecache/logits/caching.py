@@ -134,7 +134,7 @@ def _identity(model: Path, card: Card, store: SampleStore, settings: Caching) ->
         "flip_pairs": [list(pair) for pair in skeleton.flip_pairs],
         "split_ratio": card.split_ratio,
         "beta": card.beta,
-        "samples": store.fingerprint,
+        "samples": store.seen,
         "padding": card.padding,
         "input_size": list(card.input_size),
         "crop_size": list(card.crop_size or card.input_size),

@@ -55,8 +55,7 @@ def _kl(session: Session, cached: LogitStore, store: SampleStore, row: int) -> f
     """KL(live || cached) of one row, mean over views, keypoints and axes."""
     x, y, matrix = cached.read(slice(row, row + 1))
     views = matrix.shape[1]
-    paths, places = [store.image_path(row)] * views, [store.place(row)] * views
-    images = crop_rows(paths, matrix[0], session.card.input_size, places)
+    images = crop_rows([store.picture(row)] * views, matrix[0], session.card.input_size)
     live = session.run_flipped(images) if cached.flip else session.run(images)
     axes = [divergence(a, b[0], cached.beta) for a, b in zip(live, (x, y), strict=True)]
     return float(np.mean(axes))

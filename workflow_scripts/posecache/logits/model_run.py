@@ -83,8 +83,7 @@ class ModelRun:
             before = time.perf_counter()
             each = [row for row in rows for _ in range(count)]
             part = matrices[rows.start - start : rows.stop - start].reshape(-1, 2, 3)
-            paths = [self.store.image_path(row) for row in each]
-            images = crop_rows(paths, part, size, [self.store.place(row) for row in each])
+            images = crop_rows([self.store.picture(row) for row in each], part, size)
             seconds.decoding.append(time.perf_counter() - before)
             return images
 

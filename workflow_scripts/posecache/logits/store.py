@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from posecache import skeletons
 from posecache.logits.encodings import Encoding
 from posecache.logits.settings import ENCODINGS
 from posecache.samples.store import SampleStore
@@ -28,6 +29,8 @@ class LogitStore(Store):
         self.split_ratio: float = self.manifest["split_ratio"]
         self.beta: float = self.manifest["beta"]
         self.flip: bool = self.manifest["flip"]
+        recorded = {key: self.identity[key] for key in ("keypoints", "flip_pairs")}
+        skeletons.check_content(self.skeleton, recorded, folder)
         self.encoding = _encoding(folder, self.identity)
 
     def read(self, rows: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -59,9 +62,9 @@ def _encoding(folder: Path, identity: Mapping[str, Any]) -> Encoding:
 def open(folder: Path, *, samples: SampleStore | None = None) -> LogitStore:
     """Open a sealed logit store; ValueError if it is unsealed, damaged or of other `samples`."""
     store = LogitStore(folder)
-    if samples is not None and store.identity["samples"] != samples.fingerprint:
+    if samples is not None and store.identity["samples"] != samples.seen:
         raise ValueError(
             f"{folder}: made from samples {store.identity['samples'][:12]}, "
-            f"but {samples.folder} is {samples.fingerprint[:12]}: cache the logits again"
+            f"but {samples.folder} is {samples.seen[:12]}: cache the logits again"
         )
     return store

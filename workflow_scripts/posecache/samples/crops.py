@@ -8,7 +8,7 @@ import numpy as np
 from posecache import geometry
 from posecache.contract import PADDING
 from posecache.datasets.records import Annotations
-from posecache.samples.pictures import crop_rows
+from posecache.samples.pictures import Picture, crop_rows
 from posecache.samples.settings import Crops
 from posecache.threads import ahead, ranges
 
@@ -18,6 +18,7 @@ class CropCutter:
     """Cuts the crops of an annotation file's persons, some rows at a time, in threads."""
 
     annotations: Annotations
+    digests: np.ndarray  # (M, 16) uint8, of the image files
     crops: Crops
     rows_a_batch: int
     threads: int
@@ -39,10 +40,14 @@ class CropCutter:
         return matrices, [jpeg for part in parts for jpeg in part]
 
     def _encode(self, rows: range, matrices: np.ndarray) -> list[bytes]:
-        paths = [self.annotations.image_path(row) for row in rows]
-        places = [self.annotations.place(row) for row in rows]
-        images = crop_rows(paths, matrices, (self.crops.size, self.crops.size), places)
+        images = crop_rows(
+            [self._picture(row) for row in rows], matrices, (self.crops.size, self.crops.size)
+        )
         return [_jpeg(image, self.crops.quality) for image in images]
+
+    def _picture(self, row: int) -> Picture:
+        digest = self.digests[self.annotations.image_index[row]].tobytes()
+        return Picture(self.annotations.image_path(row), self.annotations.place(row), digest)
 
 
 def _jpeg(image: np.ndarray, quality: int) -> bytes:

@@ -1,28 +1,62 @@
 """From image files to crops; an image is decoded once for all persons in it."""
 
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import simplejpeg
 
 # Parallelism comes from our own threads, one per image.
 cv2.setNumThreads(1)
 
-JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+DIGEST_BYTES = 16
+LONGEST = 32767  # px; OpenCV warps no longer sides
+JPEG_START = b"\xff\xd8\xff"
+
+Size = tuple[int, int]  # width, height in px
 
 
-def read_image(path: Path) -> np.ndarray:
-    """An image file as (H, W, 3) uint8 RGB; ValueError names one that is missing or broken."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such image") from None
-    # OpenCV fills the lost part of a truncated JPEG with grey and only warns. Some cameras put
-    # bytes after the end mark, so it is searched for in more than the last two bytes.
-    if data.startswith(JPEG_START) and JPEG_END not in data[-4096:]:
-        raise ValueError(f"{path}: truncated image, the JPEG has no end mark")
+@dataclass(frozen=True)
+class Picture:
+    """The image file of a person, and how error messages name the person."""
+
+    path: Path
+    place: str
+    digest: bytes  # of the file that the samples were prepared from
+
+
+def read_image(path: Path, expected: bytes | None = None) -> np.ndarray:
+    """An image file as (H, W, 3) uint8 RGB.
+
+    ValueError names one that is missing or broken, or whose digest is not the expected one.
+    """
+    data = _read(path) if expected is None else recognised(path, expected)
     try:
         return decode(data)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def recognised(path: Path, expected: bytes) -> bytes:
+    """A file's content; ValueError if it is missing or its digest is not the expected one."""
+    data = _read(path)
+    if _digest(data) != expected:
+        raise ValueError(f"{path}: is not the picture any more that the samples were prepared from")
+    return data
+
+
+def inspect(path: Path) -> tuple[bytes, Size]:
+    """An image file's digest and the size that its header tells; reads it to its end.
+
+    Raises ValueError naming a file that is missing or no image, and a JPEG that is damaged where
+    OpenCV would fill in grey or garbage without a word.
+    """
+    data = _read(path)
+    try:
+        return _digest(data), _checked_size(data)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -35,7 +69,35 @@ def decode(data: bytes | memoryview) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such image") from None
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()[:DIGEST_BYTES]
+
+
+def _checked_size(data: bytes) -> Size:
+    if data.startswith(JPEG_START):
+        try:
+            # At an eighth of its size, all of it is still parsed.
+            simplejpeg.decode_jpeg(
+                data, "GRAY", fastdct=True, min_height=1, min_width=1, min_factor=8
+            )
+            height, width = simplejpeg.decode_jpeg_header(data)[:2]
+        except ValueError as error:
+            raise ValueError(f"damaged picture ({error})") from None
+    else:
+        height, width = decode(data).shape[:2]
+    if max(height, width) > LONGEST:
+        raise ValueError(f"{width} x {height} px, expected at most {LONGEST} px a side")
+    return width, height
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:
     """The crop (height, width, 3) uint8 to which `matrix` (2, 3) carries an image; black outside.
 
     Source: MMPose datasets/transforms/topdown_transforms.py (OpenCV warpAffine, bilinear).
@@ -43,23 +105,20 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nda
     return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
 
 
-def crop_rows(
-    paths: list[Path], matrices: np.ndarray, size: tuple[int, int], places: list[str]
-) -> np.ndarray:
-    """Crops (B, height, width, 3) uint8 RGB of B rows, each image decoded once.
+def crop_rows(pictures: Sequence[Picture], matrices: np.ndarray, size: Size) -> np.ndarray:
+    """Crops (B, height, width, 3) uint8 RGB of B persons, each image decoded once.
 
-    `paths` has one path per row, with rows of one image adjacent; `matrices` (B, 2, 3) map image px
-    to crop px; `places` name each row in error messages.
+    Persons of one image are adjacent; `matrices` (B, 2, 3) map image px to crop px.
     """
-    crops = np.empty((len(paths), size[1], size[0], 3), np.uint8)
+    crops = np.empty((len(pictures), size[1], size[0], 3), np.uint8)
     image, path = None, None
-    for row, place in enumerate(places):
-        if path != paths[row]:
-            path = paths[row]
+    for row, picture in enumerate(pictures):
+        if path != picture.path:
+            path = picture.path
             try:
-                image = read_image(path)
+                image = read_image(path, picture.digest)
             except ValueError as error:
-                raise ValueError(f"{place}: {error}") from None
+                raise ValueError(f"{picture.place}: {error}") from None
         assert image is not None
         crops[row] = warp(image, matrices[row], size)
     return crops

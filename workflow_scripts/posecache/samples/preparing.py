@@ -1,5 +1,6 @@
 """Making a sample store: one row per person instance. Shapes: N persons, S crop px."""
 
+import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,16 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from posecache import files
+from posecache import files, skeletons
 from posecache.datasets.records import GROUND_TRUTH, Annotations, Source
 from posecache.samples.crops import CropCutter
+from posecache.samples.pictures import DIGEST_BYTES, inspect, read_image
 from posecache.samples.settings import Crops
-from posecache.samples.store import JPEG, KIND
+from posecache.samples.store import JPEG, KIND, PICTURE
 from posecache.stores.layout import Column, Layout
 from posecache.stores.settings import Cut
 from posecache.stores.writer import Writer
+from posecache.threads import ahead
 
 DEFAULT_CUT = Cut()
 COLUMNS = (
@@ -34,22 +37,22 @@ def prepare(
     """Write a sample store; with `crops` also the enlarged crop around each person.
 
     Raises ValueError naming the annotation file and the person for a box without area and for an
-    image that is missing or broken; nothing is sealed then.
+    image that is missing or broken; nothing is written then.
     """
     _check_boxes(annotations)
+    digests = look_at(annotations, threads)
     layout = _layout(annotations, crops, cut)
-    writer = Writer(folder, layout, _identity(annotations, crops), _about(annotations))
+    writer = Writer(folder, layout, _identity(annotations, digests, crops), _about(annotations))
     cutter = None
     if crops is not None:
-        cutter = CropCutter(annotations, crops, layout.chunk_rows, threads)
+        cutter = CropCutter(annotations, digests, crops, layout.chunk_rows, threads)
     with tqdm(total=layout.num_rows, unit="sample", mininterval=5) as bar:
         for shard in writer.missing:
             started, (start, stop) = time.perf_counter(), layout.span(shard)
             columns = {name: getattr(annotations, name)[start:stop] for name in COLUMNS}
+            columns[PICTURE] = digests[annotations.image_index[start:stop]]
             ragged = {}
-            if cutter is None:
-                _check_images(annotations, start, stop)
-            else:
+            if cutter is not None:
                 columns["crop_matrix"], ragged[JPEG] = cutter.cut(start, stop)
             seconds = time.perf_counter() - started
             runtime = {"num_rows": stop - start, "seconds_cutting": seconds}
@@ -61,6 +64,7 @@ def prepare(
 def _layout(annotations: Annotations, crops: Crops | None, cut: Cut) -> Layout:
     arrays = {name: getattr(annotations, name) for name in COLUMNS}
     columns = {n: Column(shape=a.shape[1:], dtype=str(a.dtype)) for n, a in arrays.items()}
+    columns[PICTURE] = Column(shape=(DIGEST_BYTES,), dtype="uint8")
     if crops is not None:
         columns["crop_matrix"] = Column(shape=(2, 3), dtype="float64")
     return Layout(
@@ -72,15 +76,15 @@ def _layout(annotations: Annotations, crops: Crops | None, cut: Cut) -> Layout:
     )
 
 
-def _identity(annotations: Annotations, crops: Crops | None) -> dict[str, Any]:
-    """What the samples depend on."""
+def _identity(annotations: Annotations, digests: np.ndarray, crops: Crops | None) -> dict[str, Any]:
+    """What the samples depend on: content, wherever it lies."""
     source = annotations.source
     return {
         "annotation_format": source.format,
         "files": [files.sha256(path) for path in source.files],
-        "skeleton": source.skeleton,
+        "skeleton": skeletons.load(source.skeleton).content,
         "image_paths": files.fingerprint(annotations.image_paths),
-        "image_root": str(source.image_root),
+        "pictures": hashlib.sha256(digests.tobytes()).hexdigest(),
         "crops": None if crops is None else crops.model_dump(),
     }
 
@@ -116,10 +120,56 @@ def _check_boxes(annotations: Annotations) -> None:
         raise ValueError(f"{annotations.place(row)}: box {box} has no area")
 
 
-def _check_images(annotations: Annotations, start: int, stop: int) -> None:
-    """Check that the images exist; they are decoded only when a model runs over them."""
-    _, first = np.unique(annotations.image_index[start:stop], return_index=True)
-    for row in first + start:
+def look_at(annotations: Annotations, threads: int) -> np.ndarray:
+    """Digests (M, 16) uint8 of the image files, zero where nobody is in an image.
+
+    Every byte is read. Raises ValueError naming a person's image that is missing, damaged, or not
+    of the size that the annotations say, and a box outside an image whose size they do not say.
+    """
+    digests = np.zeros((len(annotations.image_paths), DIGEST_BYTES), np.uint8)
+    sizes = np.ones((len(annotations.image_paths), 2), np.int64)
+    images, rows = np.unique(annotations.image_index, return_index=True)
+
+    def look(row: int) -> tuple[bytes, tuple[int, int]]:
+        try:
+            return inspect(annotations.image_path(row))
+        except ValueError as error:
+            raise ValueError(f"{annotations.place(row)}: {error}") from None
+
+    for image, found in zip(images, ahead(look, rows.tolist(), threads=threads), strict=True):
+        digests[image], sizes[image] = np.frombuffer(found[0], np.uint8), found[1]
+    if annotations.image_size is None:
+        _check_inside(annotations, sizes)
+    else:
+        _check_sizes(annotations, sizes, annotations.image_size, rows)
+    return digests
+
+
+def _check_sizes(
+    annotations: Annotations, sizes: np.ndarray, expected: np.ndarray, rows: np.ndarray
+) -> None:
+    """Check the images' sizes (M, 2); `rows` (R,) has a person of each image that has any."""
+    images = annotations.image_index[rows]
+    for row in rows[(sizes[images] != expected[images]).any(1)].tolist():
+        path, wanted = annotations.image_path(row), expected[annotations.image_index[row]]
+        # A camera's note of which side is up turns the picture, but not what its header says.
+        height, width = read_image(path).shape[:2]
+        if (width, height) != tuple(wanted):
+            raise ValueError(
+                f"{annotations.place(row)}: {path}: {width} x {height} px, but the annotations "
+                f"say {wanted[0]} x {wanted[1]} px"
+            )
+
+
+def _check_inside(annotations: Annotations, sizes: np.ndarray) -> None:
+    """Check that each box touches its image, whose sizes (M, 2) the annotations do not say."""
+    box, size = annotations.box, sizes[annotations.image_index]
+    outside = (box[:, :2] + box[:, 2:] <= 0) | (box[:, :2] >= size)
+    for row in np.flatnonzero(outside.any(1)).tolist():
         path = annotations.image_path(row)
-        if not path.is_file():
-            raise ValueError(f"{annotations.place(row)}: {path}: no such image")
+        height, width = read_image(path).shape[:2]
+        if ((box[row, :2] >= (width, height)) | (box[row, :2] + box[row, 2:] <= 0)).any():
+            raise ValueError(
+                f"{annotations.place(row)}: {path}: {width} x {height} px, and the box "
+                f"{box[row].tolist()} lies outside of it"
+            )

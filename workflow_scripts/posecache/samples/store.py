@@ -5,13 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from posecache import datasets, files
+from posecache import datasets, files, skeletons
 from posecache.datasets.records import Source
 from posecache.samples import pictures
+from posecache.samples.pictures import Picture
 from posecache.stores.store import Store
 
 KIND = "samples"
 JPEG = "crop_jpeg"
+PICTURE = "picture"  # the digest of the row's image file
+SEEN = (PICTURE, "box", "keypoints")
 
 
 class SampleStore(Store):
@@ -22,6 +25,9 @@ class SampleStore(Store):
         self.skeleton: str = self.manifest["skeleton"]
         self.annotation_file = Path(self.manifest["annotations"])
         self.boxes: str = self.manifest["boxes"]
+        skeletons.check_content(self.skeleton, self.identity["skeleton"], folder)
+        # Content alone: what is cut anew from the same labels and pictures is the same.
+        self.fingerprint = files.fingerprint([self.identity["skeleton"], self.manifest["shards"]])
         recipe = self.identity["crops"]
         self.crop_size: int | None = None if recipe is None else recipe["size"]  # px
 
@@ -40,10 +46,33 @@ class SampleStore(Store):
         )
         return datasets.truth(source)
 
+    @property
+    def seen(self) -> str:
+        """A digest of what a model sees and draws its views from: pictures, boxes, keypoints."""
+        seen = [self.layout.file(name, s) for name in SEEN for s in range(self.layout.shards)]
+        facts = {name: value for shard in self.manifest["shards"] for name, value in shard.items()}
+        return files.fingerprint([self.identity["skeleton"], [facts[file] for file in seen]])
+
     def image_path(self, row: int) -> Path:
         """The image file of a row."""
         relative = self.manifest["image_paths"][self.column("image_index")[row]]
         return Path(self.manifest["image_root"]) / relative
+
+    def picture(self, row: int) -> Picture:
+        """The image file of a row, as it was when the samples were prepared."""
+        digest = self.column(PICTURE)[row].tobytes()
+        return Picture(self.image_path(row), self.place(row), digest)
+
+    def changed_pictures(self) -> list[str]:
+        """Image files that are missing or not what they were, in one line each; reads them all."""
+        problems = []
+        for row in np.unique(self.column("image_index"), return_index=True)[1].tolist():
+            picture = self.picture(row)
+            try:
+                pictures.recognised(picture.path, picture.digest)
+            except ValueError as error:
+                problems.append(str(error))
+        return problems
 
     def place(self, row: int) -> str:
         """How error messages name a row."""

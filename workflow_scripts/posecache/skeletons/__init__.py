@@ -1,17 +1,18 @@
 """Skeletons as data: one YAML file each; unions, maps and flip pairs follow from keypoint names."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-import yaml
 from pydantic import AfterValidator
 
+from posecache.files import as_json
+from posecache.skeletons import files
+
 FOLDER = Path(__file__).parent
-NEEDED = {"keypoints", "sigmas", "links"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,11 @@ class Skeleton:
         """The number of keypoints, K."""
         return len(self.keypoints)
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """All that a value may depend on, JSON-able: not its name, and not what is only drawn."""
+        return {key: getattr(self, key) for key in ("keypoints", "flip_pairs", "sigmas", "lower")}
+
     def indices_in(self, other: "Skeleton") -> tuple[np.ndarray, np.ndarray]:
         """Indices (mine, theirs) of the keypoints that both have, in my order."""
         theirs = {name: index for index, name in enumerate(other.keypoints)}
@@ -43,13 +49,23 @@ def load(name: str) -> Skeleton:
     """The skeleton of this name or YAML file, or the union `a+b`; ValueError if there is none."""
     if "+" in name:
         return union(name.split("+"))
-    path = Path(name) if _is_file(name) else FOLDER / f"{name}.yaml"
+    if _is_file(name):
+        return parse(files.read(Path(name)), name, name)
+    path = FOLDER / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
         raise ValueError(
             f"unknown skeleton {name!r}, expected one of {known}, a YAML file or a union a+b"
         )
-    return parse(yaml.safe_load(path.read_text()), name, str(path))
+    return parse(files.read(path), name, str(path))
+
+
+def check_content(name: str, recorded: Mapping[str, Any], place: Path) -> None:
+    """Raise ValueError if a skeleton is not any more what is recorded of its content at `place`."""
+    content = load(name).content
+    for key, value in recorded.items():
+        if as_json(content[key]) != as_json(value):
+            raise ValueError(f"{place}: made with other {key} than the skeleton {name} has now")
 
 
 def known(name: str) -> str:
@@ -67,25 +83,13 @@ def files_of(name: str) -> list[str]:
 
 
 def _is_file(name: str) -> bool:
-    return name.endswith(".yaml")
+    return name.endswith((".yaml", ".yml"))
 
 
-def parse(record: dict, name: str, source: str) -> Skeleton:
+def parse(record: Any, name: str, source: str) -> Skeleton:
     """A skeleton from a file's content; ValueError names `source` and what is wrong in it."""
-    if not isinstance(record, dict) or not NEEDED <= record.keys() <= NEEDED | {"lower"}:
-        raise ValueError(f"{source}: expected the keys keypoints, sigmas, links and perhaps lower")
-    keypoints, sigmas = tuple(record["keypoints"]), tuple(record["sigmas"])
-    if len(sigmas) != len(keypoints):
-        raise ValueError(f"{source}: {len(sigmas)} sigmas for {len(keypoints)} keypoints")
-    twice = sorted({name for name in keypoints if keypoints.count(name) > 1})
-    if twice:
-        raise ValueError(f"{source}: keypoint {twice[0]!r} is named twice")
-    lower = record.get("lower", [])
-    for key, named in (("links", {n for link in record["links"] for n in link}), ("lower", lower)):
-        unknown = sorted(set(named) - set(keypoints))
-        if unknown:
-            raise ValueError(f"{source}: {key} name {unknown[0]!r}, which is no keypoint")
-    return _assemble(name, keypoints, sigmas, record["links"], lower)
+    file = files.checked(record, source)
+    return _assemble(name, tuple(file.keypoints), tuple(file.sigmas), file.links, file.lower)
 
 
 def union(names: Sequence[str]) -> Skeleton:

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from posecache import files
-from posecache.stores.manifest import BY_SHARD, LEDGER, MANIFEST, SEALED, is_signed
-
-PLAN = "plan.json"  # layout, identity, and what else the manifest will hold
+from posecache.stores.manifest import BY_SHARD, LEDGER, PLAN, SEALED, is_signed, unseal
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +32,12 @@ def agrees(record: Record | None, plan: Record) -> bool:
     )
 
 
-def verified_entries(folder: Path) -> dict[int, Record]:
-    """The entries of the finished shards whose files still have the entered checksums."""
-    found = dict(_entries(folder))
-    return {shard: entry for shard, entry in found.items() if _stands(folder, entry)}
+def entries(folder: Path) -> dict[int, Record]:
+    """Every finished shard's entry."""
+    return dict(_entries(folder))
 
 
 def _entries(folder: Path) -> Iterator[tuple[int, Record]]:
-    """Every finished shard's entry."""
     if (folder / LEDGER / PLAN).exists():
         for path in sorted((folder / LEDGER).glob("[0-9]*.json")):
             yield int(path.stem), files.read_json(path)
@@ -51,8 +47,8 @@ def _entries(folder: Path) -> Iterator[tuple[int, Record]]:
             yield shard, {"files": facts, "runtime": runtimes[shard]}
 
 
-def _stands(folder: Path, entry: Record) -> bool:
-    """Whether a shard's files are as its entry says."""
+def stands(folder: Path, entry: Record) -> bool:
+    """Whether a shard's files still have the entered checksums; reads all of them."""
     for path, entered in entry["files"].items():
         file = folder / path
         if not file.is_file() or files.sha256(file) != entered["sha256"]:
@@ -75,4 +71,4 @@ def take_up(folder: Path, plan: Record, entries: Mapping[int, Record]) -> None:
         if not entry_path(folder, shard).exists():
             files.write_json(entry_path(folder, shard), entry)
     files.write_json(folder / LEDGER / PLAN, plan)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    unseal(folder)

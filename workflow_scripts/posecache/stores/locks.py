@@ -10,11 +10,16 @@ from typing import IO
 
 @contextmanager
 def locked(path: Path, mode: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Hold a lock within a `with` block."""
+    """Hold a lock within a `with` block; its last holder removes its file."""
     handle = lock(path, mode)
     try:
         yield
     finally:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
+        except BlockingIOError:  # another job holds it too
+            pass
         handle.close()
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from posecache import files
+from posecache import files, records
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST = "manifest.json"
 SEALED = "sealed.json"  # the manifest's copy
 LEDGER = "ledger"
+PLAN = "plan.json"  # in the ledger: layout, identity, and what else the manifest will hold
 LOCK = ".lock"  # and .lock-..., one per shard
 DIGEST = "digest"  # the manifest's key for the digest of all other keys
 BY_SHARD = "by_shard"  # the key of `runtime` for each shard's own
@@ -41,11 +42,12 @@ def verify(folder: Path) -> list[str]:
     content = path.read_bytes()
     try:
         manifest = json.loads(content)
-        known = {MANIFEST, SEALED, *(name for name, _ in recorded_files(manifest))}
+        own = {MANIFEST, SEALED, records.path_of(path).name}
+        known = own | {name for name, _ in recorded_files(manifest)}
         intact = is_signed(manifest) and content == files.as_json(manifest).encode()
         problems = [] if intact else [f"{path}: damaged"]
         problems += [*wrong_sizes(folder, manifest), *_wrong_contents(folder, manifest)]
-    except (ValueError, AttributeError, KeyError, TypeError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return [f"{path}: damaged"]
     copy = folder / SEALED
     if not copy.exists() or copy.read_bytes() != content:
@@ -62,22 +64,38 @@ def _present(folder: Path) -> set[str]:
 
 
 def read_manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
-    """A sealed store's manifest; ValueError if there is none, or one of another kind or format."""
+    """A sealed store's manifest; ValueError if there is none, a damaged one, or one of another kind
+    or format."""
     path = manifest_path(folder)
-    manifest: dict[str, Any] = files.read_json(path)
+    manifest = files.read_json(path)
+    if not isinstance(manifest, dict):
+        raise ValueError(f"{path}: is no store's manifest")
     found = (manifest.get("kind"), manifest.get("format"))
     if found != (kind or found[0], FORMAT):
         expected = f"{kind or 'a store'} of format {FORMAT}"
         raise ValueError(f"{path}: holds {found[0]} of format {found[1]}, expected {expected}")
+    if not is_signed(manifest):
+        raise ValueError(f"{path}: is not as it was sealed: the store is damaged")
     return manifest
 
 
 def manifest_path(folder: Path) -> Path:
-    """The path of a sealed store's manifest; ValueError if there is none."""
+    """The path of a sealed store's manifest; ValueError if there is none.
+
+    Beside a plan a manifest does not count: it is that of the store which is being replaced.
+    """
     path = folder / MANIFEST
+    if (folder / LEDGER / PLAN).exists():
+        raise ValueError(f"{folder}: not sealed: it is still being written")
     if not path.exists():
         raise ValueError(f"{folder}: not sealed: there is no {MANIFEST}")
     return path
+
+
+def unseal(folder: Path) -> None:
+    """Remove the manifest, and the record of what it was made from."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    records.path_of(folder / MANIFEST).unlink(missing_ok=True)
 
 
 def recorded_files(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -11,7 +11,6 @@ from posecache import files
 from posecache.stores import ledger, timing
 from posecache.stores.arrays import metadata_files
 from posecache.stores.layout import Layout
-from posecache.stores.ledger import PLAN
 from posecache.stores.locks import locked
 from posecache.stores.manifest import (
     BY_SHARD,
@@ -20,6 +19,7 @@ from posecache.stores.manifest import (
     LOCK,
     MANIFEST,
     OWN,
+    PLAN,
     SEALED,
     signed,
 )
@@ -39,7 +39,8 @@ def seal(folder: Path) -> None:
         plan = ledger.record(folder)
         if plan is None or plan["identity"]["format"] != FORMAT:
             raise ValueError(f"{folder}: nothing was written here that could be sealed")
-        layout, entries = Layout.parse(plan["layout"]), ledger.verified_entries(folder)
+        layout, entered = Layout.parse(plan["layout"]), ledger.entries(folder)
+        entries = {s: entry for s, entry in entered.items() if ledger.stands(folder, entry)}
         absent = [shard for shard in range(layout.shards) if shard not in entries]
         if absent:
             raise ValueError(f"{folder}: shards {absent} are not written yet")

@@ -12,7 +12,7 @@ def total(runtimes: Sequence[Runtime]) -> dict[str, Any]:
     for key in dict.fromkeys(key for runtime in runtimes for key in runtime):
         values = [runtime[key] for runtime in runtimes if key in runtime]
         if isinstance(values[0], int | float):
-            summed[key] = round(sum(values), 3)
+            summed[key] = round(sum(values), 6)
         else:
             distinct = list(dict.fromkeys(values))
             summed[key] = distinct[0] if len(distinct) == 1 else distinct

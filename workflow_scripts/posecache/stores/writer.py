@@ -16,7 +16,7 @@ from posecache.stores import ledger, timing
 from posecache.stores.arrays import create, shard_files, write_shard
 from posecache.stores.layout import ARRAYS, Layout
 from posecache.stores.locks import lock, locked
-from posecache.stores.manifest import FORMAT, LEDGER, LOCK, MANIFEST, SEALED
+from posecache.stores.manifest import FORMAT, LEDGER, LOCK, PLAN, SEALED, unseal
 from posecache.stores.seal import seal
 
 logger = logging.getLogger(__name__)
@@ -48,9 +48,10 @@ class Writer:
         }
         with locked(folder / LOCK):
             self._seen = ledger.record(folder)
-            self._standing = (
-                ledger.verified_entries(folder) if ledger.agrees(self._seen, self.plan) else {}
-            )
+            found = ledger.entries(folder) if ledger.agrees(self._seen, self.plan) else {}
+        # Reading all that stands takes long: other jobs may take the lock meanwhile.
+        self._damaged = {s: e for s, e in found.items() if not ledger.stands(folder, e)}
+        self._standing = found.keys() - self._damaged.keys()
         own = range(layout.shards) if own is None else own
         self.missing = [shard for shard in own if shard not in self._standing]
         self._begun, self._claims = False, dict[int, IO[str]]()
@@ -129,7 +130,8 @@ class Writer:
         with locked(self.folder / LOCK):
             found = ledger.record(self.folder)
             if ledger.agrees(found, self.plan):
-                entries = ledger.verified_entries(self.folder)  # including other jobs'
+                entered = ledger.entries(self.folder)  # including other jobs'
+                entries = {s: e for s, e in entered.items() if self._damaged.get(s) != e}
                 if shard in entries:
                     raise ValueError(f"{self.folder}: another job has written shard {shard}")
                 ledger.take_up(self.folder, self.plan, entries)
@@ -147,12 +149,12 @@ class Writer:
             logger.info(
                 "%s: a new store is begun, as this one was made from something else", self.folder
             )
-        for name in (MANIFEST, SEALED):
-            (self.folder / name).unlink(missing_ok=True)
+        unseal(self.folder)
+        (self.folder / SEALED).unlink(missing_ok=True)
         for old in (self.folder / LEDGER, self.folder / ARRAYS):
             shutil.rmtree(old, ignore_errors=True)
         create(self.folder / ARRAYS, self.layout)
-        files.write_json(self.folder / LEDGER / ledger.PLAN, self.plan)
+        files.write_json(self.folder / LEDGER / PLAN, self.plan)
 
     def _lock(self, shard: int) -> Path:
         return self.folder / f"{LOCK}-{self._name}-{shard:05d}"
@@ -161,6 +163,6 @@ class Writer:
         """Check that the store is still this writer's, and that the shard is not written yet."""
         if not ledger.agrees(ledger.record(self.folder), self.plan):
             raise ValueError(f"{self.folder}: another job has begun another store here")
-        plan = self.folder / LEDGER / ledger.PLAN
+        plan = self.folder / LEDGER / PLAN
         if not plan.exists() or ledger.entry_path(self.folder, shard).exists():
             raise ValueError(f"{self.folder}: another job has written shard {shard}")

@@ -13,7 +13,7 @@ def identity(recipe: Recipe, learning: Learning, sets: Sequence[TrainingSet]) ->
     distil, init = learning.distil, learning.init
     return fingerprint(
         {
-            "recipe": recipe.model_dump(mode="json"),
+            "recipe": recipe.model_dump(mode="json", exclude={"checkpoint_epochs"}),
             "distil": None if distil is None else distil.model_dump(mode="json"),
             "init": None if init is None else [sha256(Path(init.weights)), init.part],
             "samples": [s.samples.fingerprint for s in sets],

@@ -41,11 +41,11 @@ def open_sets(
 
 def _logits_over(store: SampleStore, teacher: str, stores: Sequence[LogitStore]) -> LogitStore:
     for found in stores:
-        if found.model == teacher and found.identity["samples"] == store.fingerprint:
+        if found.model == teacher and found.identity["samples"] == store.seen:
             return found
     others = ", ".join(f"{s.folder} (of samples {s.identity['samples'][:12]})" for s in stores)
     raise ValueError(
-        f"{store.folder}: is {store.fingerprint[:12]}, and no logits of {teacher} are made "
+        f"{store.folder}: is {store.seen[:12]}, and no logits of {teacher} are made "
         f"from it: given are {others or 'none'}: cache the logits again"
     )
 

@@ -1,0 +1,77 @@
+"""docs/reruns.md says what each key makes again: it is the page that the workflow itself gives."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from demo_config import ROOT
+
+from posecache import skeletons
+
+
+@pytest.fixture(scope="module")
+def reruns() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("reruns", ROOT / "docs" / "reruns.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_key_is_changed_once(reruns: ModuleType) -> None:
+    assert reruns.all_keys() == set(reruns.CHANGES)
+
+
+def test_the_page_is_what_the_workflow_does(reruns: ModuleType) -> None:
+    assert reruns.page() == reruns.PAGE.read_text()
+
+
+CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
+    "list of images": (lambda own: edit(own / "list.txt"), {"prepare_samples"}),
+    "annotations": (lambda own: edit(own / "people.json"), {"prepare_samples"}),
+    "weights": (lambda own: edit(own / "zoo.pth"), {"import_model"}),
+    "weights to start from": (lambda own: edit(own / "backbone.pth"), {"train_student"}),
+    "published numbers": (lambda own: edit(own / "published.csv"), {"make_table"}),
+    "a renamed keypoint": (
+        lambda own: edit(own / "skeleton.yaml", "nose", "snout", everywhere=True),
+        {"prepare_samples"},
+    ),
+    "a comment": (lambda own: edit(own / "skeleton.yaml", "# COCO", "# My"), set()),
+    "a link, which is only drawn": (
+        lambda own: edit(own / "skeleton.yaml", "- [nose, left_eye]", ""),
+        set(),
+    ),
+    "times": (lambda own: [os.utime(p, (0, 0)) for p in own.iterdir()] and None, set()),
+}
+
+
+def edit(path: Path, old: str = "", new: str = "x", everywhere: bool = False) -> None:
+    """Change a file, and let it look older than all that was made from it."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, -1 if everywhere else 1))
+    os.utime(path, (0, 0))
+
+
+@pytest.mark.parametrize(("change", "rules"), CHANGES.values(), ids=CHANGES)
+def test_the_content_of_files_counts(
+    reruns: ModuleType, change: Callable[[Path], None], rules: set[str]
+) -> None:
+    with reruns.finished():
+        assert reruns.run_first(reruns.experiment()) == set()
+        change(Path("own"))
+        skeletons.load.cache_clear()
+        assert reruns.run_first(reruns.experiment()) == rules
+    skeletons.load.cache_clear()
+
+
+def test_a_skeleton_is_its_content_and_not_its_name(reruns: ModuleType) -> None:
+    with reruns.finished():
+        shutil.copy("own/skeleton.yaml", "own/renamed.yaml")
+        record = reruns.changed(reruns.experiment(), "samples.own.skeleton", "own/renamed.yaml")
+        assert reruns.run_first(record) == set()

@@ -1,0 +1,94 @@
+"""A record tells whether an output is what is asked for, whatever the times of files say."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from posecache import records
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A folder with an output that was made from two inputs."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    with records.recorded([str(tmp_path / "out.json"), "key", *inputs(tmp_path)]):
+        (tmp_path / "out.json").write_text("made")
+    return tmp_path
+
+
+def inputs(folder: Path) -> list[str]:
+    return [str(folder / "a"), str(folder / "b")]
+
+
+def is_current(folder: Path, key: str = "key") -> bool:
+    return records.is_current(folder / "out.json", key, list(map(Path, inputs(folder))))
+
+
+def test_what_was_just_made_is_current(made: Path) -> None:
+    assert is_current(made)
+    assert records.path_of(made / "out.json") == made / "out.made_from.json"
+
+
+def test_another_key_or_no_record_is_not_current(made: Path) -> None:
+    assert not is_current(made, "other")
+    records.path_of(made / "out.json").unlink()
+    assert not is_current(made)
+
+
+@pytest.mark.parametrize("name", ["a", "b", "out.json"])
+def test_times_do_not_count_but_content_does(made: Path, name: str) -> None:
+    for moment in (0, 2**32):
+        os.utime(made / name, (moment, moment))
+        assert is_current(made)
+    content = (made / name).read_text()
+    (made / name).write_text(content.swapcase())
+    os.utime(made / name, (0, 0))
+    assert not is_current(made)
+
+
+def test_an_input_that_was_removed_is_let_be(made: Path) -> None:
+    (made / "b").unlink()
+    assert is_current(made)
+
+
+def test_an_input_that_changes_meanwhile_does_not_count_as_used(made: Path) -> None:
+    with records.recorded([str(made / "out.json"), "key", *inputs(made)]):
+        (made / "a").write_text("newer")
+    assert not is_current(made)
+
+
+def test_what_fails_leaves_the_record_as_it_was(made: Path) -> None:
+    before = records.path_of(made / "out.json").read_bytes()
+    with (
+        pytest.raises(ValueError, match="refused"),
+        records.recorded([str(made / "out.json"), "new", *inputs(made)]),
+    ):
+        raise ValueError("refused")
+    assert records.path_of(made / "out.json").read_bytes() == before
+
+
+def test_a_missing_input_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match=r"gone: no such file"),
+        records.recorded([str(tmp_path / "out.json"), "key", str(tmp_path / "gone")]),
+    ):
+        pass
+
+
+def test_without_a_record_nothing_is_written(tmp_path: Path) -> None:
+    with records.recorded(None):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_known_digest_is_taken_from_the_record(made: Path) -> None:
+    known = records.digest(made / "a", made / "out.json")
+    assert known == records.digest(made / "a", made / "nothing.json")
+    stat = (made / "a").stat()
+    (made / "a").write_text("x")  # as long, and then as old, as it was
+    os.utime(made / "a", ns=(stat.st_mtime_ns, stat.st_mtime_ns))
+    assert records.digest(made / "a", made / "out.json") == known
+    assert records.digest(made / "a", made / "nothing.json") != known
+    assert records.digest(made / "gone", made / "out.json") is None

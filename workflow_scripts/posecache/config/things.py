@@ -1,0 +1,176 @@
+"""What each thing of an experiment is made from, wherever it lies.
+
+Two experiments share a thing that is the same in both (places.py), and a thing is made again once
+it is not the same any more (stages.py). What changes no value is no part of a thing: how often a
+run is saved, how many jobs share it, what a skeleton is called.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from posecache import files, skeletons
+from posecache.config.schema import Config
+from posecache.datasets.records import GROUND_TRUTH
+from posecache.logits.settings import Caching, Views
+from posecache.skeletons import files_of
+from posecache.stores.settings import Cut
+from posecache.tables.specs import TABLES
+from posecache.tables.table import Table
+
+UPRIGHT = Views()
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A rendered annotation file, a sample set, a model, its logits, a score or a table."""
+
+    kind: str
+    names: tuple[str, ...]
+    values: str  # the settings that its content depends on, as JSON
+    files: tuple[str, ...] = ()  # that are on disk already
+    parts: tuple["Thing", ...] = ()  # other things
+    described: tuple[str, ...] = ()  # files whose content stands in `values`
+
+
+@dataclass(frozen=True)
+class Things:
+    """The things that a configuration describes."""
+
+    config: Config
+    _known: dict[tuple[str, ...], Thing] = field(default_factory=dict, repr=False, compare=False)
+
+    def find(self, kind: str, *names: str) -> Thing:
+        """A thing by its kind and names; KeyError if the configuration does not describe it."""
+        key = (kind, *names)
+        if key not in self._known:
+            self._known[key] = getattr(self, f"_{kind}")(*names)
+        return self._known[key]
+
+    def _demo(self, annotations: str) -> Thing:
+        values = self.config.rendered[annotations].model_dump(mode="json")
+        return Thing("demo", (annotations,), files.as_json(values))
+
+    def _samples(self, name: str) -> Thing:
+        entry = self.config.samples[name]
+        paths = [entry.boxes if entry.boxes != GROUND_TRUTH else None]
+        paths += [entry.head_boxes, entry.images_list]
+        rendered = entry.annotations in self.config.rendered
+        values = {
+            "files": [rendered, *(path is not None for path in paths)],
+            "skeleton": skeletons.load(entry.skeleton).content,
+            "cut": self.cut(name).model_dump(),
+            **entry.model_dump(mode="json", include={"format", "images", "crops"}),
+        }
+        annotations = [] if rendered else [entry.annotations]
+        return Thing(
+            "samples",
+            (name,),
+            files.as_json(values),
+            files=(*annotations, *(path for path in paths if path is not None)),
+            parts=(self.find("demo", entry.annotations),) if rendered else (),
+            described=tuple(files_of(entry.skeleton)),
+        )
+
+    def cut(self, samples: str) -> Cut:
+        """How a sample set and logits over it are cut into files: as the configuration says if they
+        are for training."""
+        if self.config.samples[samples].crops is None:
+            return Cut()
+        return Cut(**self.config.logits.model_dump(include=set(Cut.model_fields)))
+
+    def caching(self, samples: str) -> Caching:
+        """How models are run over a sample set: as the configuration says if it is for training,
+        otherwise upright, and kept exactly enough to be scored."""
+        how = self.config.logits
+        if self.config.samples[samples].crops is None:
+            return Caching(flip=how.flip)
+        return Caching(**how.model_dump(include=set(Caching.model_fields)))
+
+    def _model(self, name: str) -> Thing:
+        return self._imported(name) if name in self.config.imported else self._trained(name)
+
+    def _imported(self, name: str) -> Thing:
+        teacher = self.config.imported[name]
+        without = {"weights", "crop", "skeleton", "sha256", "license"}
+        values = {
+            "skeleton": skeletons.load(teacher.skeleton).content,
+            "crop_size": self.config.crop_size(name),
+            **teacher.model_dump(mode="json", exclude=without),
+        }
+        return Thing(
+            "model",
+            (name,),
+            files.as_json(values),
+            files=(teacher.weights,),
+            described=tuple(files_of(teacher.skeleton)),
+        )
+
+    def _trained(self, name: str) -> Thing:
+        train, distil = self.config.trained[name], self.config.distil(name)
+        teachers, source = self.config.teachers_of(name), self.config.init_model(name)
+        recipe = self.config.recipe(name).model_dump(mode="json", exclude={"checkpoint_epochs"})
+        values = {
+            "recipe": recipe,
+            "distil": distil and distil.model_dump(mode="json"),
+            "init": train.init and train.init.part,
+        }
+        parts = [self.find("samples", s) for s in train.samples]
+        parts += [self.find("logits", t, s) for t in teachers for s in train.samples]
+        parts += [self.find("model", source)] if source is not None else []
+        own_file = train.init is not None and source is None
+        return Thing(
+            "model",
+            (name,),
+            files.as_json(values),
+            files=(train.init.weights,) if train.init is not None and own_file else (),
+            parts=tuple(parts),
+        )
+
+    def _logits(self, model: str, samples: str) -> Thing:
+        values = self.caching(samples).model_dump(mode="json")
+        parts = (self.find("model", model), self.find("samples", samples))
+        return Thing("logits", (model, samples), files.as_json(values), parts=parts)
+
+    def _score(self, model: str, benchmark: str) -> Thing:
+        entry = self.config.benchmarks[benchmark]
+        other = entry.shared_with
+        values = {
+            "shared_with": other and skeletons.load(other).keypoints,
+            **entry.model_dump(mode="json", exclude={"samples", "shared_with"}),
+        }
+        parts = (self.find("logits", model, entry.samples), self.find("samples", entry.samples))
+        described = () if other is None else tuple(files_of(other))
+        return Thing(
+            "score", (model, benchmark), files.as_json(values), parts=parts, described=described
+        )
+
+    def _table(self, name: str) -> Thing:
+        tables, published = self.config.tables, None
+        values: Any = {"parts": tables.parts, "teachers": self.listed(name)}
+        if name in tables.own:
+            published = tables.own[name].published
+            values = tables.own[name].model_dump(mode="json", exclude={"published"})
+        else:
+            playing = {row.model for row in TABLES[name].rows}
+            values["parts"] = {p: m for p, m in tables.parts.items() if p in playing}
+        return Thing(
+            "table",
+            (name,),
+            files.as_json(values),
+            files=() if published is None else (published,),
+            parts=tuple(self.find("score", *score) for score in self.table_scores(name)),
+        )
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Every table that the configuration has models and benchmarks for."""
+        return self.config.filled_tables
+
+    def listed(self, table: str) -> dict[str, list[str]]:
+        """The teachers that are listed below a table, with their benchmarks."""
+        return self.config.tables.teachers if table == "table1" else {}
+
+    def table_scores(self, name: str) -> list[tuple[str, str]]:
+        """(model, benchmark) of every score that a table is made from."""
+        listed = [(t, benchmark) for t, names in self.listed(name).items() for benchmark in names]
+        return list(dict.fromkeys([*self.tables[name].scores, *listed]))
