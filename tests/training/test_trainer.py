@@ -105,3 +105,25 @@ def test_a_run_may_start_from_a_given_backbone(data: TrainingSet, tmp_path: Path
     assert torch.equal(weights(run.average.get_submodule("backbone")), backbone)
     head = weights(trained.get_submodule("head"))
     assert not torch.equal(weights(run.model.get_submodule("head")), head)
+
+
+def test_norm_layers_and_biases_alone_are_spared_from_decay(
+    data: TrainingSet, tmp_path: Path
+) -> None:
+    """MMEngine's rule: RTMPose's own one-entry gains and scales are no norm layers."""
+    run = trainer(data, tmp_path, weight_decay=0.05).start()
+    decay = {
+        name: group["weight_decay"]
+        for name, parameter in run.model.named_parameters()
+        for group in run.optimizer.param_groups
+        if any(parameter is other for other in group["params"])
+    }
+    norms = {n for n, m in run.model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    spared = {f"{norm}.{part}" for norm in norms for part in ("weight", "bias")}
+    spared |= {f"{n}.fc.bias" for n, _ in run.model.named_modules() if n.endswith("attention")}
+    spared |= {"head.final_layer.bias"}
+    assert {name for name, value in decay.items() if value == 0} == spared
+    assert {decay[name] for name in decay.keys() - spared} == {0.05}
+    assert {"mlp.0.g", "gau.ln.g", "gau.res_scale.scale", "gau.gamma", "gau.beta"} <= {
+        name.removeprefix("head.") for name in decay.keys() - spared
+    }

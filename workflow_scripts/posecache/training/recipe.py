@@ -62,7 +62,7 @@ class Recipe(Settings):
     batch_size: PositiveInt = Field(256, description="samples a step")
     lr: PositiveFloat = Field(4e-3, description="AdamW's learning rate after the warm-up")
     weight_decay: NonNegative = Field(
-        0.05, description="AdamW's weight decay; norms and biases have none"
+        0.05, description="AdamW's weight decay; norm layers and biases have none"
     )
     warmup_steps: Annotated[int, Field(ge=0)] = Field(1000, description="linear warm-up")
     final_lr_ratio: Share = Field(

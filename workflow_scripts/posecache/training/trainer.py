@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
 from tqdm import tqdm
 
 from posecache import files
@@ -28,6 +30,7 @@ from posecache.training.stream import Stream
 from posecache.training.teaching import Teaching
 
 CHECKPOINT, HISTORY = "checkpoint.pt", "history.csv"
+NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
 logger = logging.getLogger(__name__)
 
@@ -189,15 +192,23 @@ class Trainer:
         logger.info("resuming after epoch %d of %d", run.epoch, self.recipe.epochs)
 
 
-def _optimizer(model: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW without decay on norms and biases, that is, on parameters with one axis."""
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW without decay on norm layers and biases.
+
+    Source: MMEngine's DefaultOptimWrapperConstructor with norm_decay_mult=0 and bias_decay_mult=0.
+    All else decays, so RTMPose's ScaleNorm gain and residual scale do.
+    """
+    spared = {
+        parameter
+        for module in model.modules()
+        for name, parameter in module.named_parameters(recurse=False)
+        if isinstance(module, NORMS) or name == "bias"
+    }
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in model.parameters() if p not in spared]},
+        {"params": [p for p in model.parameters() if p in spared], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
+    return torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
 
 
 @torch.no_grad()
