@@ -44,12 +44,15 @@ class NotedTeaching(Teaching):
         return super().prepare(batch, step, epoch)
 
 
-def test_a_resumed_run_ends_at_the_same_bits(data: TrainingSet, tmp_path: Path) -> None:
-    whole = trainer(data, tmp_path / "whole").train()
-    killed = trainer(data, tmp_path / "killed", streams=StoppingStream)
+@pytest.mark.parametrize("changes", [{}, {"batch_size": 4, "drop_last": False}])
+def test_a_resumed_run_ends_at_the_same_bits(
+    data: TrainingSet, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    whole = trainer(data, tmp_path / "whole", **changes).train()
+    killed = trainer(data, tmp_path / "killed", streams=StoppingStream, **changes)
     with pytest.raises(StopError):
         killed.train()
-    resumed = trainer(data, tmp_path / "killed")
+    resumed = trainer(data, tmp_path / "killed", **changes)
     assert resumed.start().epoch == 2
     assert torch.equal(weights(whole), weights(resumed.train()))
     epochs = (tmp_path / "killed" / "history.csv").read_text().splitlines()
@@ -67,6 +70,23 @@ def test_each_batch_is_prepared_for_its_step_and_epoch(data: TrainingSet, tmp_pa
     run.train()
     assert isinstance(run.teaching, NotedTeaching)
     assert run.teaching.noted == [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2), (5, 2)]
+
+
+@pytest.mark.parametrize(
+    ("drop_last", "steps", "samples"), [(True, [2, 4, 6], 8), (False, [3, 6, 9], 10)]
+)
+def test_history_counts_the_steps_and_samples_of_an_epoch(
+    data: TrainingSet, tmp_path: Path, drop_last: bool, steps: list[int], samples: int
+) -> None:
+    """Ten samples in batches of four."""
+    run = trainer(data, tmp_path, batch_size=4, drop_last=drop_last)
+    run.train()
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "history.csv").read_text())))
+    assert [int(row["step"]) for row in rows] == steps
+    assert run.total_steps == steps[-1]
+    for row in rows:
+        trained = float(row["samples_per_s"]) * float(row["seconds"])
+        assert trained == pytest.approx(samples, rel=1e-3)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

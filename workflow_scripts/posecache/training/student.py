@@ -76,6 +76,7 @@ def make_trainer(
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         memory_mb=memory_mb,
+        drop_last=recipe.drop_last,
         threads=threads,
     )
     network = NETWORKS[recipe.network]

@@ -84,13 +84,14 @@ class Trainer:
         """One pass over the data; returns the epoch's row of history.csv."""
         run.model.train()
         totals: dict[str, float] = {}
-        waited, started = 0.0, time.perf_counter()
+        samples, waited, started = 0, 0.0, time.perf_counter()
         weights = self.objective.weights(run.epoch / self.recipe.epochs)
         batches = self.stream.epoch(run.epoch)
         for index in range(self.stream.steps_per_epoch):
             before = time.perf_counter()
             batch = next(batches)
             waited += time.perf_counter() - before
+            samples += len(batch)
             step = run.epoch * self.stream.steps_per_epoch + index
             for name, value in self._step(run, batch, step, weights).items():
                 totals[name] = totals.get(name, 0.0) + value
@@ -100,7 +101,7 @@ class Trainer:
         row: dict[str, float] = {"epoch": run.epoch + 1, "step": (run.epoch + 1) * count}
         row |= {name: total / count for name, total in totals.items()}
         row |= {"seconds": seconds, "data_wait": waited}
-        row["samples_per_s"] = count * self.recipe.batch_size / seconds
+        row["samples_per_s"] = samples / seconds
         bar.set_postfix(loss=f"{row['loss']:.4f}", refresh=False)
         return row
 
