@@ -36,7 +36,9 @@ def matrices(
             )
         )  # fmt: skip
     stacked = torch.stack(found, dim=1)
-    return geometry.compose(geometry.resize(size, card.input_size), stacked).numpy()
+    # A stretched crop is what the authors' code feeds; it aligns corners.
+    stretch = geometry.resize(size, card.input_size, align_corners=True)
+    return geometry.compose(stretch, stacked).numpy()
 
 
 def as_read(matrices: np.ndarray, offset: tuple[float, float], *, flip: bool) -> np.ndarray:
