@@ -1,3 +1,4 @@
+import copy
 import csv
 import io
 import json
@@ -125,6 +126,21 @@ def test_a_run_may_start_from_a_given_backbone(data: TrainingSet, tmp_path: Path
     assert torch.equal(weights(run.average.get_submodule("backbone")), backbone)
     head = weights(trained.get_submodule("head"))
     assert not torch.equal(weights(run.model.get_submodule("head")), head)
+
+
+def test_a_large_batchs_statistics_are_exact_to_single_precision(
+    data: TrainingSet, tmp_path: Path
+) -> None:
+    model = trainer(data, tmp_path).start().model
+    exact = copy.deepcopy(model).double()
+    images = torch.randn(1024, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        model.train()(images)
+        exact.train()(images.double())
+    for (name, found), expected in zip(model.named_buffers(), exact.buffers(), strict=True):
+        torch.testing.assert_close(
+            found.double(), expected.double(), rtol=5e-6, atol=1e-6, msg=name
+        )
 
 
 def test_norm_layers_and_biases_alone_are_spared_from_decay(
