@@ -91,6 +91,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "teachers.*.input_size": ("teachers.zoo.input_size", [64, 96]),
     "teachers.*.padding": ("teachers.zoo.padding", 1.5),
     "teachers.*.color_order": ("teachers.zoo.color_order", "bgr"),
+    "teachers.*.label_offset": ("teachers.zoo.label_offset", [0, 1]),
     "teachers.*.mean": ("teachers.zoo.mean", [0, 0, 0]),
     "teachers.*.std": ("teachers.zoo.std", [1, 1, 1]),
     "teachers.*.sha256": ("teachers.zoo.sha256", "0123456789"),
@@ -153,6 +154,7 @@ RECIPE: dict[str, Any] = {
     "final_epochs": 1,
     "final_augmentation": {"flip_prob": 0.1},
     "checkpoint_epochs": 3,
+    "drop_last": False,
     "seed": 9,
 }
 CHANGES |= {f"training.{key}": (f"training.{key}", value) for key, value in RECIPE.items() if value}
