@@ -157,7 +157,7 @@ RECIPE: dict[str, Any] = {
     "drop_last": False,
     "seed": 9,
 }
-CHANGES |= {f"training.{key}": (f"training.{key}", value) for key, value in RECIPE.items() if value}
+CHANGES |= {f"training.{key}": (f"training.{key}", value) for key, value in RECIPE.items()}
 INTRODUCTION = """# What a change makes again
 
 Beside every output lies a record of what it was made from (`manifest.made_from.json`,
