@@ -95,6 +95,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "teachers.*.input_size": ("teachers.zoo.input_size", [64, 96]),
     "teachers.*.padding": ("teachers.zoo.padding", 1.5),
     "teachers.*.color_order": ("teachers.zoo.color_order", "bgr"),
+    "teachers.*.label_offset": ("teachers.zoo.label_offset", [0, 1]),
     "teachers.*.mean": ("teachers.zoo.mean", [0, 0, 0]),
     "teachers.*.std": ("teachers.zoo.std", [1, 1, 1]),
     "teachers.*.sha256": ("teachers.zoo.sha256", "0123456789"),
@@ -157,9 +158,10 @@ RECIPE: dict[str, Any] = {
     "final_epochs": 1,
     "final_augmentation": {"flip_prob": 0.1},
     "checkpoint_epochs": 3,
+    "drop_last": False,
     "seed": 9,
 }
-CHANGES |= {f"training.{key}": (f"training.{key}", value) for key, value in RECIPE.items() if value}
+CHANGES |= {f"training.{key}": (f"training.{key}", value) for key, value in RECIPE.items()}
 CHANGES["training.geometry"] = ("students.unified-t.training.geometry", "replay")
 INTRODUCTION = """# What a change makes again
 
@@ -168,8 +170,8 @@ Beside every output lies a record of what it was made from (`manifest.made_from.
 compares these records with the configuration. Times of files do not count, nor does what Snakemake
 remembers, so results may be copied, moved or restored. A job that is run again keeps whatever of
 its work is still right: shards of a store, epochs of a run. Another version of posecache makes
-nothing again by itself: `snakemake --forcerun train_student` does. Each card, manifest, score and
-record says which version made it.
+nothing again by itself: `snakemake --forcerun train_student` does. Each card, manifest and score
+says which version made it, and each record by which code.
 
 Pictures are read when a sample set is prepared, and again when a model is run over it: one that has
 changed in between is refused. `posecache verify --pictures results/samples/*` reads them all;

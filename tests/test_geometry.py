@@ -60,16 +60,20 @@ def test_compose_applies_the_inner_first() -> None:
     assert json.dumps(twice.tolist()) == "[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]"
 
 
-def test_resize_joins_the_outer_edges_as_interpolate_does() -> None:
-    matrix = geometry.resize((192, 256), (256, 256))
-    edges = torch.tensor([[-0.5, -0.5], [191.5, 255.5]]).double()
-    expected = torch.tensor([[-0.5, -0.5], [255.5, 255.5]]).double()
+@pytest.mark.parametrize(("aligned", "edge"), [(False, 0.5), (True, 0.0)])
+def test_resize_joins_what_interpolate_joins(aligned: bool, edge: float) -> None:
+    """The outer edges of the corner px, or their middles."""
+    matrix = geometry.resize((192, 256), (256, 256), align_corners=aligned)
+    edges = torch.tensor([[-edge, -edge], [191 + edge, 255 + edge]]).double()
+    expected = torch.tensor([[-edge, -edge], [255 + edge, 255 + edge]]).double()
     torch.testing.assert_close(geometry.apply(matrix, edges), expected)
     image = torch.rand(1, 1, 6, 12, generator=torch.Generator().manual_seed(0))
-    theirs = torch.nn.functional.interpolate(image, (6, 16), mode="bilinear")[0, 0].numpy()
+    theirs = torch.nn.functional.interpolate(
+        image, (6, 16), mode="bilinear", align_corners=aligned
+    )[0, 0].numpy()
     ours = cv2.warpAffine(
         image[0, 0].numpy(),
-        geometry.resize((12, 6), (16, 6)).numpy(),
+        geometry.resize((12, 6), (16, 6), align_corners=aligned).numpy(),
         (16, 6),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,

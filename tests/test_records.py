@@ -1,11 +1,13 @@
 """A record tells whether an output is what is asked for, whatever the times of files say."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from posecache import records
+import posecache
+from posecache import files, records
 
 
 @pytest.fixture
@@ -29,6 +31,13 @@ def is_current(folder: Path, key: str = "key") -> bool:
 def test_what_was_just_made_is_current(made: Path) -> None:
     assert is_current(made)
     assert records.path_of(made / "out.json") == made / "out.made_from.json"
+
+
+def test_it_tells_by_which_code_it_was_made(made: Path) -> None:
+    record = files.read_json(records.path_of(made / "out.json"))
+    assert record["posecache"] == posecache.__version__
+    assert record["code"] == records.code()
+    assert re.fullmatch("[0-9a-f]{12}", records.code())
 
 
 def test_another_key_or_no_record_is_not_current(made: Path) -> None:

@@ -34,7 +34,8 @@ def test_a_stretched_crop_is_stretched_in_every_view(tmp_path: Path) -> None:
     model = card(tmp_path)
     wide = replace(model, crop_size=(8, 32))
     plain = drawn(Views(rotations=(0, 20)), replace(model, input_size=(8, 32)))
-    stretched = geometry.compose(geometry.resize((8, 32), tiny.SIZE), plain)
+    x, y, one = 15 / 7, 31 / 31, np.eye(2, 3)  # from 8 px to 16: the corner px's middles meet
+    stretched = geometry.compose(np.diag([x, y]) @ one, plain)
     np.testing.assert_allclose(drawn(Views(rotations=(0, 20)), wide), stretched)
 
 

@@ -42,6 +42,19 @@ def test_without_augmentation_it_is_the_plain_crop() -> None:
     np.testing.assert_allclose(draw(STILL, BOXES[:3]), plain, rtol=1e-12)
 
 
+@pytest.mark.parametrize("image_width", [100, 641])
+def test_a_mirrored_crop_is_the_crop_of_the_mirrored_image(image_width: int) -> None:
+    """MMPose's RandomFlip carries x to width - 1 - x, for keypoints and for the box's centre."""
+    matrix = draw(STILL.model_copy(update={"flip_prob": 1.0}), BOXES[:1])
+    points = torch.tensor([[[37.0, 50.0], [30.0, 20.0]]]).double()
+    flipped = image_width - 1 - points[..., 0]
+    centre, ratio = image_width - 1 - 30, 48 / 56.25  # 75 px high, so 56.25 px wide
+    expected = (flipped - centre) * ratio + 24
+    np.testing.assert_allclose(geometry.apply(matrix, points)[..., 0], expected)
+    np.testing.assert_allclose(expected[0], [18.026667, 24], atol=1e-6)
+    np.testing.assert_allclose(geometry.apply(matrix, points)[0, :, 1], [32, 32 - 30 * ratio])
+
+
 def test_ranges_and_probabilities() -> None:
     matrix = draw(recipe(scale_factor=(0.6, 1.4), rotate_degrees=80, rotate_prob=0.5))
     plain = draw(STILL)

@@ -98,6 +98,18 @@ def test_a_remainder_is_dropped_and_another_one_next_epoch(sets: list[TrainingSe
     assert len(seen) > 1
 
 
+@pytest.mark.parametrize(("batch_size", "sizes"), [(6, [6, 6, 6, 2]), (5, [5] * 4), (64, [20])])
+def test_a_remainder_may_make_a_smaller_last_batch(
+    sets: list[TrainingSet], batch_size: int, sizes: list[int]
+) -> None:
+    source = stream(sets, batch_size=batch_size, drop_last=False)
+    batches = list(source.epoch(0))
+    assert [len(batch) for batch in batches] == sizes
+    assert source.steps_per_epoch == len(sizes)
+    seen = Counter(tuple(box) for batch in batches for box in batch.box.tolist())
+    assert seen == Counter(tuple(b) for s in sets for b in s.samples.column("box").tolist())
+
+
 def test_too_few_samples_for_a_batch_say_so(sets: list[TrainingSet]) -> None:
     with pytest.raises(ValueError, match="20 samples do not fill one batch of 64"):
         stream(sets, batch_size=64)

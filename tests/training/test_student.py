@@ -50,11 +50,12 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
 
 
 def make(sets: Sequence[TrainingSet], folder: Path, **changes: Any) -> Trainer:
-    """A short run over sets with all their teachers; `changes` of its recipe, or `init`."""
+    """A short run over sets with all their teachers; `changes` of its recipe, `init` or `mode`."""
     teachers = dict.fromkeys(sets[0].logits, 0.5)
+    distil = {"alpha": 0.3, "teachers": teachers, "mode": changes.pop("mode", "equation-8")}
     learning = Learning.model_validate(
         {
-            "distil": {"alpha": 0.3, "teachers": teachers} if teachers else None,
+            "distil": distil if teachers else None,
             "init": changes.pop("init", None),
         }
     )
@@ -89,6 +90,14 @@ def test_a_student_is_written_as_a_model_with_its_weights_and_its_card(trained: 
         posecache=posecache.__version__,
         extra={"training": trained.identity},
     )
+
+
+@pytest.mark.parametrize("mode", ["equation-8", "authors-code"])
+def test_the_mode_says_how_logits_are_read(stores: Stores, tmp_path: Path, mode: str) -> None:
+    sets = open_sets(stores.samples, list(stores.logits.values()), list(TEACHERS))
+    run = make(sets, tmp_path, mode=mode)
+    assert run.teaching.as_authors == (mode == "authors-code")
+    assert torch.isfinite(weights(run.train())).all()
 
 
 def test_the_weights_beside_a_model_are_its_own(trained: Trainer) -> None:

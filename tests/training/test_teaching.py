@@ -250,6 +250,32 @@ def test_half_the_beta_takes_twice_the_logits() -> None:
     assert not torch.allclose(once.prob_x, other.prob_x)
 
 
+@pytest.mark.parametrize("teacher_size", [(48, 32), (32, 64), (16, 32)])
+def test_the_authors_code_resamples_logits_with_aligned_corners(
+    teacher_size: tuple[int, int],
+) -> None:
+    """A teacher that saw the student's crop, stretched as `crop: stretch` stretches it."""
+    rng, size = np.random.default_rng(2), (16, 32)
+    x, y = (rng.normal(0, 0.3, (17, 2 * side)).astype(np.float32) for side in teacher_size)
+    crop = geometry.box_matrices([[3.0, 5, 30, 40]], size)
+    stretch = geometry.resize(size, teacher_size, align_corners=True)
+    batch = one_view(x, y)
+    seen = geometry.compose(stretch, crop)[:, None].numpy()
+    batch = replace(batch, teachers={"t": replace(batch.teachers["teacher"], matrix=seen)})
+    teacher = Teacher(skeleton=COCO, input_size=teacher_size, split_ratio=2.0, beta=10.0)
+    how = recipe(input_size=size)
+    theirs = Teaching(how, SKELETON, {"t": teacher}, "cpu", as_authors=True)
+    target = theirs.target("t", batch, crop)
+    for logits_, side, prob in zip((x, y), size, (target.prob_x, target.prob_y), strict=True):
+        resampled = torch.nn.functional.interpolate(
+            torch.from_numpy(logits_)[None], 2 * side, mode="linear", align_corners=True
+        )
+        torch.testing.assert_close(prob, torch.softmax(10 * resampled, -1), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(target.weight, torch.ones(1, 17), atol=1e-4, rtol=0)
+    ours = Teaching(how, SKELETON, {"t": teacher}, "cpu").target("t", batch, crop)
+    assert torch.allclose(ours.prob_x, target.prob_x, atol=1e-3) == (teacher_size == size)
+
+
 def test_a_teacher_is_read_as_its_store_says(data: TrainingSet, tmp_path: Path) -> None:
     path = tiny.model_folder(tmp_path / "model") / CARD_FILE
     replace(Card.load(path), beta=4.0).save(path)

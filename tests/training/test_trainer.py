@@ -1,3 +1,4 @@
+import copy
 import csv
 import io
 import json
@@ -44,12 +45,15 @@ class NotedTeaching(Teaching):
         return super().prepare(batch, step, epoch)
 
 
-def test_a_resumed_run_ends_at_the_same_bits(data: TrainingSet, tmp_path: Path) -> None:
-    whole = trainer(data, tmp_path / "whole").train()
-    killed = trainer(data, tmp_path / "killed", streams=StoppingStream)
+@pytest.mark.parametrize("changes", [{}, {"batch_size": 4, "drop_last": False}])
+def test_a_resumed_run_ends_at_the_same_bits(
+    data: TrainingSet, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    whole = trainer(data, tmp_path / "whole", **changes).train()
+    killed = trainer(data, tmp_path / "killed", streams=StoppingStream, **changes)
     with pytest.raises(StopError):
         killed.train()
-    resumed = trainer(data, tmp_path / "killed")
+    resumed = trainer(data, tmp_path / "killed", **changes)
     assert resumed.start().epoch == 2
     assert torch.equal(weights(whole), weights(resumed.train()))
     epochs = (tmp_path / "killed" / "history.csv").read_text().splitlines()
@@ -67,6 +71,23 @@ def test_each_batch_is_prepared_for_its_step_and_epoch(data: TrainingSet, tmp_pa
     run.train()
     assert isinstance(run.teaching, NotedTeaching)
     assert run.teaching.noted == [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2), (5, 2)]
+
+
+@pytest.mark.parametrize(
+    ("drop_last", "steps", "samples"), [(True, [2, 4, 6], 8), (False, [3, 6, 9], 10)]
+)
+def test_history_counts_the_steps_and_samples_of_an_epoch(
+    data: TrainingSet, tmp_path: Path, drop_last: bool, steps: list[int], samples: int
+) -> None:
+    """Ten samples in batches of four."""
+    run = trainer(data, tmp_path, batch_size=4, drop_last=drop_last)
+    run.train()
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "history.csv").read_text())))
+    assert [int(row["step"]) for row in rows] == steps
+    assert run.total_steps == steps[-1]
+    for row in rows:
+        trained = float(row["samples_per_s"]) * float(row["seconds"])
+        assert trained == pytest.approx(samples, rel=1e-3)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -105,3 +126,40 @@ def test_a_run_may_start_from_a_given_backbone(data: TrainingSet, tmp_path: Path
     assert torch.equal(weights(run.average.get_submodule("backbone")), backbone)
     head = weights(trained.get_submodule("head"))
     assert not torch.equal(weights(run.model.get_submodule("head")), head)
+
+
+def test_a_large_batchs_statistics_are_exact_to_single_precision(
+    data: TrainingSet, tmp_path: Path
+) -> None:
+    model = trainer(data, tmp_path).start().model
+    exact = copy.deepcopy(model).double()
+    images = torch.randn(1024, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        model.train()(images)
+        exact.train()(images.double())
+    for (name, found), expected in zip(model.named_buffers(), exact.buffers(), strict=True):
+        torch.testing.assert_close(
+            found.double(), expected.double(), rtol=5e-6, atol=1e-6, msg=name
+        )
+
+
+def test_norm_layers_and_biases_alone_are_spared_from_decay(
+    data: TrainingSet, tmp_path: Path
+) -> None:
+    """MMEngine's rule: RTMPose's own one-entry gains and scales are no norm layers."""
+    run = trainer(data, tmp_path, weight_decay=0.05).start()
+    decay = {
+        name: group["weight_decay"]
+        for name, parameter in run.model.named_parameters()
+        for group in run.optimizer.param_groups
+        if any(parameter is other for other in group["params"])
+    }
+    norms = {n for n, m in run.model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    spared = {f"{norm}.{part}" for norm in norms for part in ("weight", "bias")}
+    spared |= {f"{n}.fc.bias" for n, _ in run.model.named_modules() if n.endswith("attention")}
+    spared |= {"head.final_layer.bias"}
+    assert {name for name, value in decay.items() if value == 0} == spared
+    assert {decay[name] for name in decay.keys() - spared} == {0.05}
+    assert {"mlp.0.g", "gau.ln.g", "gau.res_scale.scale", "gau.gamma", "gau.beta"} <= {
+        name.removeprefix("head.") for name in decay.keys() - spared
+    }

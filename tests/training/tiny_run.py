@@ -33,7 +33,10 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def stream(data: TrainingSet, how: Recipe, kind: type[Stream] = Stream) -> Stream:
-    return kind([data], SKELETON, batch_size=how.batch_size, seed=how.seed, memory_mb=10)
+    return kind(
+        [data], SKELETON,
+        batch_size=how.batch_size, drop_last=how.drop_last, seed=how.seed, memory_mb=10,
+    )  # fmt: skip
 
 
 def teaching(

@@ -23,6 +23,7 @@ def load(name: str) -> config.Config:
 def lay_out(folder: Path, experiment: config.Config) -> None:
     """Make empty files in all places where the user's own belong."""
     paths = [teacher.weights for teacher in experiment.imported.values()]
+    paths += [student.init.weights for student in experiment.students.values() if student.init]
     for samples in experiment.samples.values():
         boxes = samples.boxes if samples.boxes != "gt" else None
         paths += [p for p in (samples.annotations, boxes, samples.head_boxes) if p]
@@ -100,9 +101,17 @@ def test_the_authors_code_differs_where_it_says() -> None:
     ]
     assert authors.crop_size("rtmpose-m-mpii") == (192, 256)
     assert authors.logits.flip is False
-    ours, theirs = (c.recipe("rtmpose-t-unified") for c in (authors, paper))
-    assert ours.clip == 1.0
-    assert ours == theirs.model_copy(update={"clip": 1.0})
+    for name, student in authors.students.items():
+        changes = {"batch_size": 128, "drop_last": False, "weight_decay": 0.05}
+        changes["clip"] = None if student.distil is None else 1.0
+        assert authors.recipe(name) == paper.recipe(name).model_copy(update=changes)
+        assert student.init is not None
+        size = {"t": "tiny", "s": "s"}[name.split("-")[1]]
+        assert student.init.weights.startswith(
+            f"backbones/cspnext-{size}_udp-aic-coco_210e-256x192-"
+        )
+        assert student.init.part == "backbone"
+        assert paper.students[name].init is None
 
 
 def test_the_reports_short_runs_learn_from_home_made_teachers() -> None:

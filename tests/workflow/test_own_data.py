@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 from conftest import ROOT
@@ -47,3 +48,13 @@ def test_the_page_works_from_its_first_line_to_its_last(tmp_path: Path) -> None:
     store = samples.open(results / "samples" / "kites-train")
     x, _, _ = logits.open(results / "logits" / "kite-teacher" / "kites-train").read(slice(0, 3))
     assert x.shape == (3, 1, store.column("keypoints").shape[1], 128)
+    snippet = re.search(r"\n\n((?:    .*\n)*    keypoints, scores = model.*\n)", PAGE.read_text())
+    assert snippet is not None
+    picture = (
+        "import numpy as np\nrgb_image, (x1, y1, x2, y2) = np.zeros((80, 90, 3)), (9, 9, 60, 70)\n"
+    )
+    code = picture + textwrap.dedent(snippet[1]) + "print(keypoints.shape, scores.shape)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[-1:] == ["(1, 4, 2) (1, 4)"], done.stderr

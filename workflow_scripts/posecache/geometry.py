@@ -78,11 +78,17 @@ def box_matrices(
     return crop_matrix(center, fix_aspect(scale, input_size), angles, input_size)
 
 
-def resize(size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
+def resize(
+    size: tuple[int, int], new_size: tuple[int, int], *, align_corners: bool = False
+) -> Tensor:
     """Matrix (2, 3), float64, that stretches a picture of `size` (width, height) to `new_size`.
 
-    Outer edges meet, as in PyTorch's `interpolate` without aligned corners.
+    Outer edges meet, or with `align_corners` the middles of the corner px, as in PyTorch's
+    `interpolate`.
     """
+    if align_corners:
+        x, y = ((new - 1) / (old - 1) for old, new in zip(size, new_size, strict=True))
+        return torch.tensor([[x, 0.0, 0.0], [0.0, y, 0.0]], dtype=torch.float64)
     x, y = new_size[0] / size[0], new_size[1] / size[1]
     return torch.tensor([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2]], dtype=torch.float64)
 

@@ -50,11 +50,19 @@ def recorded(record: Sequence[str] | None) -> Iterator[None]:
     yield
     written = {
         "posecache": posecache.__version__,
+        "code": code(),
         "key": key,
         "output": facts(Path(output)),
         "inputs": found,
     }
     files.write_json(path_of(Path(output)), written)
+
+
+def code() -> str:
+    """A digest of the library's own files: it tells code from code where the version does not."""
+    folder = Path(posecache.__file__).parent
+    own = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".yaml", ".csv"))
+    return files.fingerprint([[str(p.relative_to(folder)), files.sha256(p)] for p in own])[:12]
 
 
 def facts(path: Path) -> Facts:

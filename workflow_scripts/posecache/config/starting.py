@@ -48,10 +48,11 @@ def _few_rows(places: Places, models: Collection[str], coming: Collection[str]) 
         if any(_manifest(places, name) in coming for name in names):
             continue
         rows = sum(samples.open(Path(places.samples(name))).n for name in names)
-        size = places.config.recipe(model).batch_size
-        if rows < size:
+        recipe = places.config.recipe(model)
+        if recipe.drop_last and rows < recipe.batch_size:
             key = f"{places.config.trained_key(model)}.training.batch_size"
-            yield f"{key}: {size} is more than the {rows} persons of {', '.join(names)}"
+            told = f"{recipe.batch_size} is more than the {rows} persons of {', '.join(names)}"
+            yield f"{key}: {told}, and drop_last leaves out what fills no batch"
 
 
 def _no_heads(

@@ -138,6 +138,7 @@ def _identity(model: Path, card: Card, store: SampleStore, settings: Caching) ->
         "padding": card.padding,
         "input_size": list(card.input_size),
         "crop_size": list(card.crop_size or card.input_size),
+        "label_offset": list(card.label_offset),
         "color_order": card.color_order,
         "mean": list(card.mean),
         "std": list(card.std),

@@ -7,6 +7,7 @@ import torch
 
 from posecache import geometry, samples
 from posecache.contract import BETA
+from posecache.logits import views
 from posecache.logits.store import LogitStore
 from posecache.logits.store import open as open_logits
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
@@ -54,8 +55,8 @@ def check_live(
 def _kl(session: Session, cached: LogitStore, store: SampleStore, row: int) -> float:
     """KL(live || cached) of one row, mean over views, keypoints and axes."""
     x, y, matrix = cached.read(slice(row, row + 1))
-    views = matrix.shape[1]
-    images = crop_rows([store.picture(row)] * views, matrix[0], session.card.input_size)
+    cut = views.as_cut(matrix[0], cached.label_offset, flip=cached.flip)
+    images = crop_rows([store.picture(row)] * len(cut), cut, session.card.input_size)
     live = session.run_flipped(images) if cached.flip else session.run(images)
     axes = [divergence(a, b[0], cached.beta) for a, b in zip(live, (x, y), strict=True)]
     return float(np.mean(axes))

@@ -56,9 +56,11 @@ class ModelRun:
             name: np.empty((stop - start, *column.shape), column.dtype)
             for name, column in self.layout.columns.items()
         }
-        columns["matrix"][:] = self._matrices(shard)
+        matrices = self._matrices(shard)
+        offset = self.session.card.label_offset
+        columns["matrix"][:] = views.as_read(matrices, offset, flip=self.flip)
         seconds = Seconds()
-        for rows, images in self._cut(start, stop, columns["matrix"], seconds):
+        for rows, images in self._cut(start, stop, matrices, seconds):
             before = time.perf_counter()
             for name, part in self._logits(rows, images).items():
                 columns[name][rows.start - start : rows.stop - start] = part
@@ -67,7 +69,7 @@ class ModelRun:
         return columns, self._runtime(stop - start, seconds)
 
     def _matrices(self, shard: int) -> np.ndarray:
-        """Matrices (N, V, 2, 3) from image px to input px."""
+        """Matrices (N, V, 2, 3) from image px to input px, which cut the crops."""
         rows = slice(*self.layout.span(shard))
         boxes, keypoints = (self.store.column(name)[rows] for name in ("box", "keypoints"))
         skeleton = skeletons.load(self.store.skeleton)

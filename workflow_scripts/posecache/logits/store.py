@@ -29,6 +29,7 @@ class LogitStore(Store):
         self.split_ratio: float = self.manifest["split_ratio"]
         self.beta: float = self.manifest["beta"]
         self.flip: bool = self.manifest["flip"]
+        self.label_offset: tuple[float, float] = tuple(self.identity["label_offset"])
         recorded = {key: self.identity[key] for key in ("keypoints", "flip_pairs")}
         skeletons.check_content(self.skeleton, recorded, folder)
         self.encoding = _encoding(folder, self.identity)

@@ -36,7 +36,30 @@ def matrices(
             )
         )  # fmt: skip
     stacked = torch.stack(found, dim=1)
-    return geometry.compose(geometry.resize(size, card.input_size), stacked).numpy()
+    # A stretched crop is what the authors' code feeds; it aligns corners.
+    stretch = geometry.resize(size, card.input_size, align_corners=True)
+    return geometry.compose(stretch, stacked).numpy()
+
+
+def as_read(matrices: np.ndarray, offset: tuple[float, float], *, flip: bool) -> np.ndarray:
+    """Matrices (..., 2, 3) by which a model's predictions on the crops of `matrices` are read.
+
+    A model whose labels lay `offset` (x, y) image px too far to the right and down predicts where
+    its crop's matrix carries a place that lies so much further. In a mirrored crop that is too far
+    to the left of the picture; so the mean with the mirrored crop's logits, `flip`, is wider in x
+    but does not lean there, and only y is made good.
+    """
+    linear = matrices[..., :2]
+    right = 0.0 if flip else offset[0] * np.sign(np.linalg.det(linear))
+    lean = np.stack(np.broadcast_arrays(right, np.full(matrices.shape[:-2], offset[1])), axis=-1)
+    read = matrices.copy()
+    read[..., 2] += (linear @ lean[..., None])[..., 0]
+    return read
+
+
+def as_cut(matrices: np.ndarray, offset: tuple[float, float], *, flip: bool) -> np.ndarray:
+    """The matrices (..., 2, 3) that cut the crops, from those by which predictions are read."""
+    return as_read(matrices, (-offset[0], -offset[1]), flip=flip)
 
 
 def nearest(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:

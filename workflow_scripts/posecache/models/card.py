@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter,
 
 from posecache import files
 from posecache.contract import BETA, PADDING, SPLIT_RATIO
-from posecache.models.settings import Channels, ColorOrder
+from posecache.models.settings import Channels, ColorOrder, Offset
 from posecache.settings import explain
 
 # A model is a folder with these files; the card is written last.
@@ -47,6 +47,8 @@ class Card:
     """What is subtracted from the 0-255 channels, in `color_order`."""
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
     """What the channels are then divided by, in `color_order`."""
+    label_offset: Offset = (0.0, 0.0)
+    """(x, y) in image px by which its training labels lay too far to the right and down."""
     split_ratio: PositiveFloat = SPLIT_RATIO
     """Bins per input px."""
     sigma: tuple[PositiveFloat, PositiveFloat] | None = None

@@ -60,6 +60,7 @@ def import_model(
         color_order=settings.color_order,
         mean=settings.mean or _in_order(IMAGENET_MEAN, settings.color_order),
         std=settings.std or _in_order(IMAGENET_STD, settings.color_order),
+        label_offset=settings.label_offset,
         source=f"imported from {source.name} (sha256 {digest})",
         license=settings.license,
     )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt
 
 from posecache.contract import PADDING
 from posecache.settings import Settings
@@ -11,6 +11,7 @@ from posecache.skeletons import SkeletonName
 ColorOrder = Literal["rgb", "bgr"]
 Part = Literal["whole", "backbone"]  # of a network
 Channels = tuple[float, float, float]
+Offset = tuple[FiniteFloat, FiniteFloat]
 
 CHECKPOINTS = (".pth", ".pt", ".ckpt")  # files of weights, in which case whatsoever; else ONNX
 
@@ -32,6 +33,9 @@ class Import(Settings):
     )
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = Field(
         None, description="likewise"
+    )
+    label_offset: Offset = Field(
+        (0.0, 0.0), description="[x, y] in image px by which its labels lay too far right and down"
     )
     sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{8,64}$")] | None = Field(
         None, description="refuse another file; its first 8 digits or more"

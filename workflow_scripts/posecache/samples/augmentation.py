@@ -49,7 +49,9 @@ def draw_matrices(
     center = center + torch.from_numpy(shift) * scale
     scale = geometry.fix_aspect(scale * torch.from_numpy(zoom), size)
     matrix = geometry.crop_matrix(center, scale, torch.from_numpy(angle[:, 0]), size)
-    mirrored = geometry.compose(geometry.mirror(size[0]), matrix)
+    # MMPose mirrors image and box before it cuts, so the box's middle stays at width / 2, which is
+    # half a px right of the crop's own middle.
+    mirrored = geometry.compose(geometry.mirror(size[0] + 1), matrix)
     return torch.where(flipped, mirrored, matrix)
 
 

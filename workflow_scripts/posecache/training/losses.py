@@ -63,18 +63,19 @@ class Objective:
         parts = {"L_CK": self._label_part(pred, truth)}
         for name, target in targets.items():
             kl = distillation_kl(pred, target, self.temperature)
-            if self._as_authors:  # adds the axes, divides by the teacher's keypoints
+            if self.as_authors:  # adds the axes, divides by the teacher's keypoints
                 parts[f"L_D/{name}"] = 2 * kl.sum() / kl.numel()
             else:
                 parts[f"L_D/{name}"] = kl.sum() / truth.weight.numel()
         return parts
 
     @property
-    def _as_authors(self) -> bool:
+    def as_authors(self) -> bool:
+        """Whether the student learns as in the authors' public code."""
         return self.distil is not None and self.distil.mode == "authors-code"
 
     def _label_part(self, pred: Pair, truth: Truth) -> Tensor:
-        if self._as_authors:
+        if self.as_authors:
             return kl_discret(pred, truth, self.temperature)
         loss = LABEL_LOSSES[self.label_loss](pred, truth, self.temperature, self.split_ratio)
         return loss.sum() / truth.weight.numel()
@@ -89,7 +90,7 @@ class Objective:
         if self.distil is None:
             return {"L_CK": 1.0}
         alpha, beta = self.distil.alpha, self.distil.teachers
-        if self._as_authors:
+        if self.as_authors:
             weights = {"L_CK": 1 + alpha} | {f"L_D/{n}": 2 * b for n, b in beta.items()}
             weights[list(weights)[-1]] *= 1 - progress
             return weights

@@ -61,9 +61,12 @@ class Recipe(Settings):
     padding: PositiveFloat = Field(PADDING, description="a crop's sides over its box's sides")
     epochs: PositiveInt = Field(420, description="passes over all samples")
     batch_size: PositiveInt = Field(256, description="samples a step")
+    drop_last: bool = Field(
+        True, description="leave out the samples that do not fill an epoch's last batch"
+    )
     lr: PositiveFloat = Field(4e-3, description="AdamW's learning rate after the warm-up")
     weight_decay: NonNegative = Field(
-        0.05, description="AdamW's weight decay; norms and biases have none"
+        0.05, description="AdamW's weight decay; norm layers and biases have none"
     )
     warmup_steps: NonNegativeInt = Field(1000, description="linear warm-up")
     final_lr_ratio: Share = Field(

@@ -43,7 +43,8 @@ def shuffled_chunks(counts: Sequence[int], seed: int, epoch: int) -> list[Key]:
 class Stream:
     """Batches of samples and logits of several sets in one student's skeleton.
 
-    The rows that do not fill a whole batch are dropped; they differ from epoch to epoch.
+    The rows that do not fill a last batch are dropped, other ones in each epoch, or they make a
+    smaller one.
     """
 
     def __init__(
@@ -54,16 +55,17 @@ class Stream:
         batch_size: int,
         seed: int,
         memory_mb: float,
+        drop_last: bool = True,
         window_chunks: int = WINDOW_CHUNKS,
         threads: int = 1,
     ) -> None:
         """Raises ValueError where a batch cannot be filled or where crops differ in size."""
         self.sets, self.skeleton = sets, skeleton
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed, self.drop_last = batch_size, seed, drop_last
         self._chunk_rows = [s.samples.layout.chunk_rows for s in sets]
         self._window_chunks = max(window_chunks, -(-batch_size // min(self._chunk_rows)))
         count = sum(s.samples.n for s in sets)
-        self.steps_per_epoch = count // batch_size
+        self.steps_per_epoch = count // batch_size if drop_last else -(-count // batch_size)
         if not self.steps_per_epoch:
             raise ValueError(f"{count} samples do not fill one batch of {batch_size}")
         sizes = {str(s.samples.folder): s.samples.crop_size for s in sets}
@@ -96,6 +98,8 @@ class Stream:
                 for start in range(0, full, self.batch_size):
                     yield pool.take(order[start : start + self.batch_size])
                 rest = [pool.take(order[full:])]
+        if len(rest[0]) and not self.drop_last:
+            yield rest[0]
 
     def _window(self, window: list[Key]) -> list[Batch]:
         """A window's chunks, read by several threads and kept where they fit."""

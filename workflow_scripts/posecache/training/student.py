@@ -76,13 +76,15 @@ def make_trainer(
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         memory_mb=memory_mb,
+        drop_last=recipe.drop_last,
         threads=threads,
     )
     network = NETWORKS[recipe.network]
+    objective = Objective(label_loss=recipe.loss, distil=learning.distil)
     return Trainer(
         recipe,
-        Objective(label_loss=recipe.loss, distil=learning.distil),
-        Teaching(recipe, skeleton, teachers, device),
+        objective,
+        Teaching(recipe, skeleton, teachers, device, as_authors=objective.as_authors),
         stream,
         partial(network.build, recipe.variant, skeleton.num_keypoints, recipe.input_size),
         folder,

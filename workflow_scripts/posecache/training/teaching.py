@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from posecache import geometry, simcc
@@ -51,14 +52,16 @@ class Teaching:
         skeleton: Skeleton,
         teachers: Mapping[str, Teacher],
         device: str,
+        *,
+        as_authors: bool = False,
     ) -> None:
-        """`skeleton` is the student's.
+        """`skeleton` is the student's; `as_authors`: read logits as the authors' public code does.
 
         Raises ValueError for a teacher with keypoints that the student's skeleton lacks, and for a
         replay without teachers.
         """
         self.recipe, self.skeleton, self.teachers = recipe, skeleton, teachers
-        self.device = torch.device(device)
+        self.device, self.as_authors = torch.device(device), as_authors
         self.sigma = recipe.sigma or simcc.default_sigma(recipe.input_size)
         if recipe.geometry == "replay" and not teachers:
             raise ValueError("geometry: replay needs a teacher, whose crops the student sees")
@@ -154,15 +157,32 @@ class Teaching:
         rows = np.arange(len(matrices))
         if view is None:
             view = views.nearest(matrix, matrices).numpy()
-        to_student = geometry.compose(matrix, geometry.invert(matrices[rows, view]))
+        x = torch.from_numpy(cached.x[rows, view]).to(self.device).float()
+        y = torch.from_numpy(cached.y[rows, view]).to(self.device).float()
         # `transport` assumes the student's bins per px, so the teacher's px are scaled to match.
-        to_student = geometry.compose(to_student, geometry.zoom(SPLIT_RATIO / teacher.split_ratio))
+        to_bins = geometry.zoom(teacher.split_ratio / SPLIT_RATIO)
+        if self.as_authors:
+            x, y, to_bins = self._resampled(x, y, teacher)
+        seen = geometry.compose(to_bins, matrices[rows, view])
         prob_x, prob_y, mass = simcc.transport(
-            torch.from_numpy(cached.x[rows, view]).to(self.device).float(),
-            torch.from_numpy(cached.y[rows, view]).to(self.device).float(),
-            to_student,
+            x,
+            y,
+            geometry.compose(matrix, geometry.invert(seen)),
             self.recipe.input_size,
             teacher.skeleton.flip_pairs,
             beta=teacher.beta,
         )
         return TeacherTarget(prob_x=prob_x, prob_y=prob_y, weight=mass, indices=self._indices[name])
+
+    def _resampled(self, x: Tensor, y: Tensor, teacher: Teacher) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits in the student's bins, and the matrix from the teacher's px to those bins' px.
+
+        The authors' code stretches the student's crop to the teacher's input and resamples the
+        logits back, both with aligned corners.
+        """
+        size = self.recipe.input_size
+        x, y = (
+            F.interpolate(logits, int(side * SPLIT_RATIO), mode="linear", align_corners=True)
+            for logits, side in zip((x, y), size, strict=True)
+        )
+        return x, y, geometry.resize(teacher.input_size, size, align_corners=True)
