@@ -50,9 +50,7 @@ def prepare(folder: Path, record: dict[str, Any] | None = None) -> None:
 def test_a_batch_larger_than_the_finished_samples_is_refused(tmp_path: Path) -> None:
     prepare(tmp_path)
     check_stores(experiment(tmp_path, 10), ["s"], ["heads"], [])
-    told = (
-        r"^students\.s\.training\.batch_size: 11 is more than the 10 persons of few"
-    )
+    told = r"^students\.s\.training\.batch_size: 11 is more than the 10 persons of few"
     with pytest.raises(ValueError, match=told):
         check_stores(experiment(tmp_path, 11), ["s"], [], [])
 
