@@ -153,6 +153,21 @@ def test_a_file_without_a_digest_is_told_its_own(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("ending", ["", "_20230127"])
+def test_a_file_that_is_not_what_its_name_says_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, ending: str
+) -> None:
+    source = write_onnx(tmp_path / "teacher.onnx")
+    digest = sha256(source)
+    for digits, told in ((digest[:8], False), ("0123abcd", True)):
+        named = source.rename(tmp_path / f"rtmpose-m-{digits}{ending}.onnx")
+        caplog.clear()
+        import_model(named, tmp_path / "model", name="teacher", settings=how())
+        said = f"{named}: its name says that sha256 begins with {digits}"
+        assert any(said in record.getMessage() for record in caplog.records) == told
+        source = named
+
+
 @pytest.mark.parametrize("name", ["a.ckpt", "a.PTH", "a.Pt", "a.pth"])
 def test_weights_are_known_by_the_files_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=rf"{name}: no such file"):

@@ -4,6 +4,7 @@ MMPose's checkpoints.
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from posecache.models.settings import Channels, ColorOrder, Import, is_checkpoin
 
 logger = logging.getLogger(__name__)
 
+NAMED_DIGEST = re.compile(r"-([0-9a-f]{8})(?:_\d{8})?\.\w+$")
 BATCH = 2  # of the trial run; a graph that only works for one image fails on it
 
 
@@ -67,6 +69,7 @@ def import_model(
     written = write_model(folder, card, model, weights)
     if settings.sha256 is None:
         logger.warning("%s: any file is taken; for this one alone: `sha256: %s`", source, digest)
+        _compare_with_name(source, digest)
     return written
 
 
@@ -96,6 +99,20 @@ def _checked_sha256(source: Path, expected: str | None) -> str:
     if expected is not None and not digest.startswith(expected.lower()):
         raise ValueError(f"{source}: sha256 is {digest}, expected {expected}")
     return digest
+
+
+def _compare_with_name(source: Path, digest: str) -> None:
+    """Warn where a name does not end with the digest's first digits, as those of MMPose's files do.
+
+    Source: MMPose tools/misc/publish_model.py. No more than a warning: a file that was saved again
+    after it was published keeps its name.
+    """
+    named = NAMED_DIGEST.search(source.name)
+    if named is not None and not digest.startswith(named[1]):
+        logger.warning(
+            "%s: its name says that sha256 begins with %s: damaged, or saved anew?",
+            source, named[1],
+        )  # fmt: skip
 
 
 def _in_order(rgb: Channels, color_order: ColorOrder) -> Channels:
