@@ -1,3 +1,3 @@
 """posecache: distil human-pose models from cached teachers."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
