@@ -10,7 +10,7 @@ from pathlib import Path
 from posecache import datasets, records, samples
 from posecache.config.options import add_options, from_options, yaml_of
 from posecache.datasets.settings import AnnotationFiles
-from posecache.samples.settings import Crops
+from posecache.samples.settings import Crops, Expected
 from posecache.stage import run_stage
 from posecache.stores.settings import Cut
 
@@ -19,6 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser, AnnotationFiles)
     add_options(parser, Cut)
+    add_options(parser, Expected)
     parser.add_argument(
         "--crops",
         type=yaml_of(Crops),
@@ -30,8 +31,10 @@ def main() -> None:
     records.add_option(parser)
     arguments = parser.parse_args()
     with records.recorded(arguments.record):
+        annotations = datasets.read(from_options(arguments, AnnotationFiles).source())
+        samples.check(annotations, from_options(arguments, Expected))
         samples.prepare(
-            datasets.read(from_options(arguments, AnnotationFiles).source()),
+            annotations,
             arguments.out,
             crops=arguments.crops,
             cut=from_options(arguments, Cut),

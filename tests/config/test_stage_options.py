@@ -14,6 +14,7 @@ from posecache.config.stages import Stages
 from posecache.datasets.settings import AnnotationFiles
 from posecache.logits import Caching
 from posecache.models.settings import Import
+from posecache.samples.settings import Expected
 from posecache.scores.settings import Measure
 from posecache.settings import Settings
 from posecache.stores.settings import Cut
@@ -53,6 +54,15 @@ def test_samples() -> None:
     small = stages(changed("logits.shard_rows", 128))
     assert read(small.prepare_samples("coco-train"), Cut) == Cut(shard_rows=128)
     assert read(small.prepare_samples("coco-val"), Cut) == Cut()
+
+
+def test_a_sample_set_is_told_what_will_be_needed_of_it() -> None:
+    """The demo's combined models have two sets, whose rows nobody knows before."""
+    found = stages(changed("students.coco-t.training.batch_size", 99))
+    assert read(found.prepare_samples("coco-train"), Expected) == Expected(expect_rows=99)
+    assert read(found.prepare_samples("mpii-train"), Expected) == Expected(expect_rows=16)
+    assert read(found.prepare_samples("mpii-val"), Expected) == Expected(expect_head_sizes=True)
+    assert read(found.prepare_samples("halpe-val"), Expected) == Expected()
 
 
 def test_imported_teachers() -> None:

@@ -9,6 +9,7 @@ import pytest
 import tiny
 from posecache import geometry, samples, skeletons
 from posecache.samples import pictures
+from posecache.samples.settings import Expected
 
 
 def test_columns_are_the_annotations(tmp_path: Path) -> None:
@@ -47,6 +48,17 @@ def test_a_set_without_crops_says_so(tmp_path: Path) -> None:
     store = samples.open(tiny.sample_folder(tmp_path))
     with pytest.raises(ValueError, match="stores no crops"):
         store.crops(0, 1)
+
+
+def test_what_is_lacking_for_a_later_job_is_told_before_it(tmp_path: Path) -> None:
+    annotations = tiny.annotations(tiny.write_coco(tmp_path))
+    samples.check(annotations, Expected(expect_rows=10, expect_head_sizes=True))
+    with pytest.raises(ValueError, match=r"10 persons, but a model .* batches of 11, and `drop_"):
+        samples.check(annotations, Expected(expect_rows=11))
+    unknown = replace(annotations, head_size=np.where(np.arange(10) == 7, np.nan, 6.0))
+    samples.check(unknown, Expected())
+    with pytest.raises(ValueError, match=r"row 7, person 107: PCKh needs a head box"):
+        samples.check(unknown, Expected(expect_head_sizes=True))
 
 
 @pytest.mark.parametrize("with_crops", [True, False])

@@ -12,6 +12,7 @@ from posecache.config.things import Thing, Things
 from posecache.datasets.demo.settings import DemoSet
 from posecache.datasets.settings import AnnotationFiles
 from posecache.models.settings import Import
+from posecache.samples.settings import Expected
 from posecache.scores.settings import Measure
 from posecache.tables.specs import TABLES
 from posecache.training.recipe import Learning
@@ -110,7 +111,18 @@ class Stages:
         """Options of prepare_samples.py."""
         entry = self.config.samples[name]
         crops = [] if entry.crops is None else ["--crops", as_yaml(entry.crops.model_dump())]
-        return to_options(entry, AnnotationFiles) + crops + to_options(self.things.cut(name))
+        options = to_options(entry, AnnotationFiles) + crops + to_options(self.things.cut(name))
+        return options + to_options(self.expected(name))
+
+    def expected(self, samples: str) -> Expected:
+        """What models and benchmarks need of a sample set."""
+        config, rows = self.config, 0
+        for model, train in config.trained.items():
+            recipe = config.recipe(model)
+            if train.samples == [samples] and recipe.drop_last:
+                rows = max(rows, recipe.batch_size)
+        heads = any(b.metric == "pckh" and b.samples == samples for b in config.benchmarks.values())
+        return Expected(expect_rows=rows, expect_head_sizes=heads)
 
     def import_model(self, name: str) -> list[str]:
         """Options of import_model.py."""

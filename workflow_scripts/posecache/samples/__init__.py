@@ -6,9 +6,10 @@ from posecache.names import deferred
 from posecache.samples.settings import Augmentation, Crops
 
 if TYPE_CHECKING:
-    from posecache.samples.preparing import prepare
+    from posecache.samples.preparing import check, prepare
     from posecache.samples.store import SampleStore, open
 
-__getattr__ = deferred(__name__, {"SampleStore": "store", "open": "store", "prepare": "preparing"})
+MODULES = {"SampleStore": "store", "open": "store", "check": "preparing", "prepare": "preparing"}
+__getattr__ = deferred(__name__, MODULES)
 
-__all__ = ["Augmentation", "Crops", "SampleStore", "open", "prepare"]
+__all__ = ["Augmentation", "Crops", "SampleStore", "check", "open", "prepare"]

@@ -12,7 +12,7 @@ from posecache import files, skeletons
 from posecache.datasets.records import GROUND_TRUTH, Annotations, Source
 from posecache.samples.crops import CropCutter
 from posecache.samples.pictures import DIGEST_BYTES, inspect, read_image
-from posecache.samples.settings import Crops
+from posecache.samples.settings import Crops, Expected
 from posecache.samples.store import JPEG, KIND, PICTURE
 from posecache.stores.layout import Column, Layout
 from posecache.stores.settings import Cut
@@ -24,6 +24,20 @@ COLUMNS = (
     "image_index", "image_id", "instance_id", "box", "keypoints", "visibility", "area",
     "head_size", "box_score",
 )  # fmt: skip
+
+
+def check(annotations: Annotations, expected: Expected) -> None:
+    """ValueError naming what a sample set lacks for what is going to be done with it."""
+    file, found = annotations.source.annotations, len(annotations.box)
+    if found < expected.expect_rows:
+        raise ValueError(
+            f"{file}: {found} persons, but a model is to be trained on batches of "
+            f"{expected.expect_rows}, and `drop_last` leaves out what fills no batch"
+        )
+    unknown = np.flatnonzero(~(annotations.head_size > 0))
+    if expected.expect_head_sizes and len(unknown):
+        place = annotations.place(int(unknown[0]))
+        raise ValueError(f"{place}: PCKh needs a head box, it has none")
 
 
 def prepare(

@@ -17,6 +17,17 @@ class Crops(Settings):
     quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="JPEG")
 
 
+class Expected(Settings):
+    """What is going to be done with a sample set, so that what it lacks is told at once."""
+
+    expect_rows: Annotated[int, Field(ge=0)] = Field(
+        0, description="persons of a whole batch of training: fewer are refused"
+    )
+    expect_head_sizes: bool = Field(
+        False, description="refuse persons without a head size, which PCKh needs"
+    )
+
+
 class Augmentation(Settings):
     """How a training crop is varied. Source of names, ranges and chances: MMPose's transforms
     RandomFlip, RandomHalfBody and RandomBBoxTransform, MMDetection's YOLOXHSVRandomAug, and
