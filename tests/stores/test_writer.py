@@ -70,7 +70,7 @@ def test_a_full_disk_loses_no_finished_shard(tmp_path: Path) -> None:
     )
     done = subprocess.run(in_a_process(code), capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "File too large" in done.stderr
+    assert f"File too large: '{tmp_path}'" in done.stderr
     assert Writer(tmp_path, layout(400), IDENTITY).missing == list(range(3, 100))
 
 

@@ -103,7 +103,8 @@ class Writer:
             self._begin(shard)
             with locked(self.folder / LOCK, fcntl.LOCK_SH):  # nobody begins a new store or seals
                 self._check(shard)
-                write_shard(self.folder, self.layout, shard, columns, ragged)
+                with files.naming(self.folder):
+                    write_shard(self.folder, self.layout, shard, columns, ragged)
                 facts = files.facts(self.folder, shard_files(self.layout, shard), durable=True)
                 measured = {**(runtime or {}), "seconds_writing": time.perf_counter() - started}
                 entry = {"files": facts, "runtime": measured}
