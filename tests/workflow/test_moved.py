@@ -56,7 +56,8 @@ def test_results_may_be_moved_to_another_folder(copy: Workdir) -> None:
 
 def test_a_restored_memory_of_snakemake_is_not_believed(copy: Workdir) -> None:
     other, memory = mini_config(), copy.path / ".snakemake"
-    other["benchmarks"]["coco"]["nms"] = None
+    for name in ("coco", "coco-shared12"):
+        other["benchmarks"][name]["nms"] = None
     for record in (other, mini_config()):
         copy.configure(record)
         done = copy.snakemake("--cores", "2", SCORE)
