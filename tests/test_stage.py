@@ -36,11 +36,13 @@ def test_our_own_bugs_are_not_hidden() -> None:
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """A stage that waits."""
+    """A stage that waits; jobs in a shell's background would not hear Ctrl-C, so it is told to."""
     path = tmp_path / "waiting.py"
     text = """
-        import time
+        import signal, time
         from posecache.stage import run_stage
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
         def main():
             print("ready", flush=True)
