@@ -6,13 +6,6 @@ SHARE = "{root}/logits/.shares/{model}/{sampleset}/{share}"
 PART = "" if JOBS == 1 else "-{share}"
 
 
-def own_share(wildcards):
-    """Which shards a job writes; the one that writes all of them records what they are made from."""
-    if JOBS > 1:
-        return ["--job", wildcards.share, JOBS]
-    return ["--record", *record("logits", wildcards.model, wildcards.sampleset)]
-
-
 rule cache_logits:
     input:
         lambda wildcards: inputs("logits", wildcards.model, wildcards.sampleset),
@@ -38,7 +31,12 @@ rule cache_logits:
         options=lambda wildcards: STAGES.cache_logits(
             wildcards.model, wildcards.sampleset
         ),
-        job=own_share,
+        # The job that writes all shards also records what they are made from.
+        job=lambda wildcards: (
+            ["--job", wildcards.share, JOBS]
+            if JOBS > 1
+            else ["--record", *record("logits", wildcards.model, wildcards.sampleset)]
+        ),
         out="{root}/logits/{model}/{sampleset}",
     shell:
         "python {resources.scripts:q}/cache_logits.py {params.options:q} {params.job:q}"
