@@ -46,6 +46,13 @@ def test_another_key_or_no_record_is_not_current(made: Path) -> None:
     assert not is_current(made)
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"key": "key", "inputs": []}', "\x00"])
+def test_a_record_that_cannot_be_read_tells_nothing(made: Path, text: str) -> None:
+    records.path_of(made / "out.json").write_text(text)
+    assert not is_current(made)
+    assert records.digest(made / "a", made / "out.json") == files.sha256(made / "a")
+
+
 @pytest.mark.parametrize("name", ["a", "b", "out.json"])
 def test_times_do_not_count_but_content_does(made: Path, name: str) -> None:
     for moment in (0, 2**32):

@@ -6,18 +6,36 @@ moved or restored.
 """
 
 import argparse
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 import posecache
 from posecache import files
 
 SUFFIX = ".made_from.json"
 
-Facts = Mapping[str, Any]  # path, bytes, mtime_ns and sha256 of a file
+
+class Facts(Struct):
+    """What tells a file from another one."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+    sha256: str
+
+
+class Record(Struct):
+    """What an output was made from, and by what."""
+
+    posecache: str  # the version
+    code: str
+    key: str  # a digest of all that the output's content depends on
+    output: Facts
+    inputs: list[Facts]
 
 
 def path_of(output: Path) -> Path:
@@ -48,14 +66,9 @@ def recorded(record: Sequence[str] | None) -> Iterator[None]:
     output, key, *inputs = record
     found = [facts(Path(path)) for path in inputs]
     yield
-    written = {
-        "posecache": posecache.__version__,
-        "code": code(),
-        "key": key,
-        "output": facts(Path(output)),
-        "inputs": found,
-    }
-    files.write_json(path_of(Path(output)), written)
+    made = facts(Path(output))
+    written = Record(posecache.__version__, code(), key, made, found)
+    files.write_json(path_of(Path(output)), msgspec.to_builtins(written))
 
 
 def code() -> str:
@@ -66,16 +79,11 @@ def code() -> str:
 
 
 def facts(path: Path) -> Facts:
-    """What tells a file from another one; ValueError if there is none."""
+    """What a file is now; ValueError if there is none."""
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     found = path.stat()
-    return {
-        "path": str(path),
-        "bytes": found.st_size,
-        "mtime_ns": found.st_mtime_ns,
-        "sha256": files.sha256(path),
-    }
+    return Facts(str(path), found.st_size, found.st_mtime_ns, files.sha256(path))
 
 
 def digest(path: Path, output: Path) -> str | None:
@@ -85,35 +93,38 @@ def digest(path: Path, output: Path) -> str | None:
     """
     if not path.is_file():
         return None
-    for known in _read(output).get("inputs", []):
-        if known["path"] == str(path) and _looks_like(path, known):
-            found: str = known["sha256"]
-            return found
+    record = _read(output)
+    for known in [] if record is None else record.inputs:
+        if known.path == str(path) and _looks_like(path, known):
+            return known.sha256
     return files.sha256(path)
 
 
 def is_current(output: Path, key: str, inputs: Sequence[Path]) -> bool:
     """Whether an output was made with `key` from `inputs` as they are; absent inputs are let be."""
     record = _read(output)
-    if record.get("key") != key or not _is(output, record["output"]):
+    if record is None or (record.key, len(record.inputs)) != (key, len(inputs)):
         return False
-    pairs = zip(inputs, record["inputs"], strict=True)  # the key tells how many there are
+    pairs = zip([output, *inputs], [record.output, *record.inputs], strict=True)
     return all(_is(path, known) for path, known in pairs if path.exists())
 
 
-def _read(output: Path) -> dict[str, Any]:
-    """An output's record, empty if it has none."""
+def _read(output: Path) -> Record | None:
+    """An output's record; None where there is none that can be read, so that nothing is known."""
     path = path_of(output)
-    return dict(files.read_json(path)) if path.exists() else {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Record)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
 
 
 def _looks_like(path: Path, known: Facts) -> bool:
-    found = os.stat(path)
-    return (found.st_size, found.st_mtime_ns) == (known["bytes"], known["mtime_ns"])
+    found = path.stat()
+    return (found.st_size, found.st_mtime_ns) == (known.bytes, known.mtime_ns)
 
 
 def _is(path: Path, known: Facts) -> bool:
     """Whether a file has the recorded content; where size and time are the same, it has."""
     if _looks_like(path, known):
         return True
-    return path.stat().st_size == known["bytes"] and files.sha256(path) == known["sha256"]
+    return path.stat().st_size == known.bytes and files.sha256(path) == known.sha256
