@@ -71,10 +71,14 @@ def changed(job):
 
 
 def inputs(kind, *names):
-    """What a thing is made from. Times do not count, but for what is to be made again anyway."""
+    """What a thing is made from. Times of the user's files do not count; other jobs' outputs are
+    given such as agree with the records, as Snakemake passes on by them that a job runs again.
+    """
     job = STAGES.job(kind, *names)
-    again = {part.output for part in job.upstream if changed(part)}
-    given = [file if file in again else ancient(file) for file in job.inputs]
+    made = {part.output for part in job.upstream}
+    if workflow.is_main_process:
+        verdicts().settle(job)
+    given = [file if file in made else ancient(file) for file in job.inputs]
     return given + changed(job)
 
 

@@ -44,16 +44,22 @@ class Workdir:
     def configure(self, record: dict[str, Any]) -> None:
         (self.path / "config.yaml").write_text(yaml.safe_dump(record, sort_keys=False))
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin a run, in a group of processes of its own."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        return subprocess.run(
+        return subprocess.Popen(
             [*command, "--directory", str(self.path), *arguments],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            env=environment,
-            check=False,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            start_new_session=True,
         )
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        with self.start(*arguments) as running:
+            out, err = running.communicate()
+        return subprocess.CompletedProcess(arguments, running.returncode, out, err)
 
     def plan(self, *arguments: str) -> set[str]:
         """Outputs that a dry run would make."""

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,22 @@ def test_a_stale_output_from_the_future_is_noticed(copy: Workdir) -> None:
     _edit(copy.path / SCORE)
     os.utime(copy.path / SCORE, (2**32, 2**32))
     assert copy.plan(SCORE) == {SCORE}
+
+
+def test_after_a_kill_all_that_follows_is_made(copy: Workdir) -> None:
+    """A run that was told to train again is killed; what follows from it is missing."""
+    log = copy.path / "results/logs/train_student/unified-t.log"
+    log.unlink()
+    running = copy.start("--cores", "1", "--forcerun", f"{MODEL}/card.json", "--", TABLE)
+    while not log.exists():
+        assert running.poll() is None
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    (copy.path / SCORE).unlink()
+    (copy.path / TABLE).unlink()
+    copy.snakemake("--unlock")
+    assert {f"{MODEL}/card.json", SCORE, TABLE} <= copy.plan(TABLE)
 
 
 def test_a_named_rule_is_run_again_with_all_that_follows(copy: Workdir) -> None:

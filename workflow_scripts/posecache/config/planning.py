@@ -17,6 +17,7 @@ class Verdicts:
 
     forced: Collection[str] = ()
     _found: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
+    _times: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
 
     def is_stale(self, job: Job) -> bool:
         """Whether a thing stands that was made from something else, or from something stale.
@@ -30,6 +31,27 @@ class Verdicts:
             changed = Path(job.output).exists() and not job.is_current
             self._found[job.output] = told or changed or any(below)
         return self._found[job.output]
+
+    def settle(self, job: Job) -> float:
+        """Let the times of what stands say what its records say, as Snakemake goes by times.
+
+        What is current becomes newer than what it was made from; a copy may have mixed that up.
+        Returns when the output was made, or, if it is missing, when the newest of its parts was:
+        so Snakemake looks through what is missing, too.
+        """
+        if job.output not in self._times:
+            newest = max(map(self.settle, job.upstream), default=0.0)
+            for output in job.outputs:
+                if 0 < _time(output) < newest and not self.is_stale(job):
+                    os.utime(output)
+            self._times[job.output] = _time(job.output) or newest
+        return self._times[job.output]
+
+
+def _time(output: str) -> float:
+    """When an output was made; 0 if it does not stand."""
+    path = Path(output)
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def signal(output: str, path: Path) -> str:

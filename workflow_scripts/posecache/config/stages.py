@@ -35,6 +35,13 @@ class Job:
     upstream: tuple["Job", ...]
 
     @property
+    def outputs(self) -> list[str]:
+        """Every file that Snakemake expects of the job."""
+        if self.thing.kind == "table":
+            return [self.output, str(Path(self.output).with_suffix(".md"))]
+        return [self.output]
+
+    @property
     def reads(self) -> list[str]:
         """Every file on whose content the thing depends."""
         return [*self.thing.files, *(job.output for job in self.upstream)]
