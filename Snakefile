@@ -3,12 +3,6 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-# A configuration that is named on the command line replaces the demo's instead of extending it.
-if not workflow.overwrite_configfiles:
-
-    configfile: "config.yaml"
-
-
 include: "rules/common.smk"
 include: "rules/demo.smk"
 include: "rules/samples.smk"

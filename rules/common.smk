@@ -7,14 +7,18 @@ from pathlib import Path
 
 from posecache.config import resources as memory
 from posecache.config.places import open_experiment
-from posecache.config.planning import Verdicts, signal
+from posecache.config.planning import Verdicts, settle, signal
 from posecache.config.stages import Stages
 from posecache.config.starting import check_device, check_stores
 from posecache.stage import use_own_interpreter
 
 sys.tracebacklimit = 0  # a wrong configuration is one line, not a traceback
-PLACES = open_experiment(workflow.configfiles, workflow.config_settings.config)
+# A configuration that is named on the command line replaces the demo's instead of extending it.
+FILES = workflow.overwrite_configfiles or ["config.yaml"]
+PLACES = open_experiment(FILES, workflow.config_settings.config)
 STAGES = Stages(PLACES)
+if workflow.is_main_process:
+    settle(STAGES)
 TABLES = STAGES.things.tables
 EVERYTHING = STAGES.everything
 del sys.tracebacklimit
@@ -76,10 +80,21 @@ def inputs(kind, *names):
     """
     job = STAGES.job(kind, *names)
     made = {part.output for part in job.upstream}
-    if workflow.is_main_process:
-        verdicts().settle(job)
     given = [file if file in made else ancient(file) for file in job.inputs]
+    if verdicts().is_current(job):  # it needs nothing that was removed to save space
+        given = [file for file in given if Path(file).exists()]
     return given + changed(job)
+
+
+def shares(wildcards):
+    """What the jobs leave behind that share a model's run over a sample set."""
+    key = STAGES.job("logits", wildcards.model, wildcards.sampleset).key[:12]
+    names = [
+        f"{number}-of-{CONFIG.logits.jobs}-{key}"
+        for number in range(CONFIG.logits.jobs)
+    ]
+    folder = "{root}/logits/.shares/{model}/{sampleset}".format(**wildcards)
+    return [f"{folder}/{name}" for name in names]
 
 
 def record(kind, *names):

@@ -1,6 +1,6 @@
 # logits: a model's SimCC logits over a sample set. The same stage caches teachers and evaluates
 # students. With `logits.jobs` above 1, each job writes its share of the shards, and seal_logits
-# gathers them.
+# gathers them. A share is K-of-N-KEY: what one job wrote of other logits does not count.
 JOBS = CONFIG.logits.jobs
 SHARE = "{root}/logits/.shares/{model}/{sampleset}/{share}"
 PART = "" if JOBS == 1 else "-{share}"
@@ -16,7 +16,7 @@ rule cache_logits:
     benchmark:
         f"{BENCHMARKS}/cache_logits/{{model}}/{{sampleset}}{PART}.tsv"
     wildcard_constraints:
-        share=r"\d+",
+        share=r"\d+-of-\d+-[0-9a-f]+",
     conda:
         "../envs/posecache.yaml"
     threads: THREADS
@@ -33,7 +33,7 @@ rule cache_logits:
         ),
         # The job that writes all shards also records what they are made from.
         job=lambda wildcards: (
-            ["--job", wildcards.share, JOBS]
+            ["--job", wildcards.share.partition("-")[0], JOBS]
             if JOBS > 1
             else ["--record", *record("logits", wildcards.model, wildcards.sampleset)]
         ),
@@ -48,7 +48,7 @@ if JOBS > 1:
 
     rule seal_logits:
         input:
-            expand(SHARE, share=range(JOBS), allow_missing=True),
+            shares,
             lambda wildcards: changed(
                 STAGES.job("logits", wildcards.model, wildcards.sampleset)
             ),

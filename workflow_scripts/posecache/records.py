@@ -7,7 +7,7 @@ moved or restored.
 
 import argparse
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -17,15 +17,17 @@ import posecache
 from posecache import files
 
 SUFFIX = ".made_from.json"
+MANIFEST = "manifest.json"  # of a store
 
 
 class Facts(Struct):
-    """What tells a file from another one."""
+    """What tells a file from another one; where its first three numbers are the same, it is."""
 
     path: str
     bytes: int
     mtime_ns: int
-    sha256: str
+    ctime_ns: int
+    content: str  # see `content`
 
 
 class Record(Struct):
@@ -83,21 +85,33 @@ def facts(path: Path) -> Facts:
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     found = path.stat()
-    return Facts(str(path), found.st_size, found.st_mtime_ns, files.sha256(path))
+    return Facts(str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, content(path))
+
+
+def content(path: Path) -> str:
+    """A digest of what a file holds: SHA-256, but for a store's manifest that of the store.
+
+    A manifest also says how fast the store was made; made again, the store is the same.
+    """
+    if path.name == MANIFEST:
+        with suppress(msgspec.DecodeError):
+            record = msgspec.json.decode(path.read_bytes(), type=dict)
+            return files.fingerprint([record.get(k) for k in ("identity", "layout", "shards")])
+    return files.sha256(path)
 
 
 def digest(path: Path, output: Path) -> str | None:
-    """SHA-256 of an input of `output`, None if there is no such file.
+    """The digest of an input of `output`, None if there is no such file.
 
-    It is taken from the output's record if the input has the size and time that stand there.
+    It is taken from the output's record if the input has the size and times that stand there.
     """
     if not path.is_file():
         return None
     record = _read(output)
     for known in [] if record is None else record.inputs:
         if known.path == str(path) and _looks_like(path, known):
-            return known.sha256
-    return files.sha256(path)
+            return known.content
+    return content(path)
 
 
 def is_current(output: Path, key: str, inputs: Sequence[Path]) -> bool:
@@ -120,11 +134,10 @@ def _read(output: Path) -> Record | None:
 
 def _looks_like(path: Path, known: Facts) -> bool:
     found = path.stat()
-    return (found.st_size, found.st_mtime_ns) == (known.bytes, known.mtime_ns)
+    expected = (known.bytes, known.mtime_ns, known.ctime_ns)
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns) == expected
 
 
 def _is(path: Path, known: Facts) -> bool:
-    """Whether a file has the recorded content; where size and time are the same, it has."""
-    if _looks_like(path, known):
-        return True
-    return path.stat().st_size == known.bytes and files.sha256(path) == known.sha256
+    """Whether a file has the recorded content."""
+    return _looks_like(path, known) or content(path) == known.content

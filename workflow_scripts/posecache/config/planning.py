@@ -1,14 +1,15 @@
 """Which things that stand are to be made again, and how Snakemake is told."""
 
 import os
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, product
 from pathlib import Path
 from uuid import uuid4
 
-from posecache.config.stages import Job
-
-LONG_AGO = 1  # s; Snakemake takes 0 for no time
+from posecache.config.stages import Job, Stages
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,6 @@ class Verdicts:
 
     forced: Collection[str] = ()
     _found: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
-    _times: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
 
     def is_stale(self, job: Job) -> bool:
         """Whether a thing stands that was made from something else, or from something stale.
@@ -32,20 +32,44 @@ class Verdicts:
             self._found[job.output] = told or changed or any(below)
         return self._found[job.output]
 
-    def settle(self, job: Job) -> float:
-        """Let the times of what stands say what its records say, as Snakemake goes by times.
+    def is_current(self, job: Job) -> bool:
+        """Whether a thing stands as it is to be."""
+        return Path(job.output).exists() and not self.is_stale(job)
 
-        What is current becomes newer than what it was made from; a copy may have mixed that up.
-        Returns when the output was made, or, if it is missing, when the newest of its parts was:
-        so Snakemake looks through what is missing, too.
-        """
-        if job.output not in self._times:
-            newest = max(map(self.settle, job.upstream), default=0.0)
-            for output in job.outputs:
-                if 0 < _time(output) < newest and not self.is_stale(job):
-                    os.utime(output)
-            self._times[job.output] = _time(job.output) or newest
-        return self._times[job.output]
+
+def settle(stages: Stages) -> None:
+    """Let the times of what stands say what the records say, as Snakemake goes by times.
+
+    What is current becomes newer than what it was made from; a copy may have mixed that up. What is
+    missing counts as old as the newest of its parts: Snakemake looks through it.
+    """
+    verdicts, times = Verdicts(), dict[str, float]()
+
+    def visit(job: Job) -> float:
+        if job.output not in times:
+            newest = max(map(visit, job.upstream), default=0.0)
+            for path in job.timed:
+                if path.stat().st_mtime < newest and not verdicts.is_stale(job):
+                    with suppress(PermissionError):  # a cache of somebody else's
+                        os.utime(path)
+            times[job.output] = _time(job.output) or newest
+        return times[job.output]
+
+    for job in _standing(stages):
+        visit(job)
+
+
+def _standing(stages: Stages) -> Iterator[Job]:
+    """The jobs that have made what stands of all that the configuration allows."""
+    config = stages.config
+    models = [*config.teachers, *config.students]
+    jobs = chain(
+        (stages.job("model", name) for name in models),
+        (stages.job("logits", *pair) for pair in product(models, config.samples)),
+        (stages.job("score", *pair) for pair in product(models, config.benchmarks)),
+        (stages.job("table", name) for name in stages.things.tables),
+    )
+    return (job for job in jobs if Path(job.output).exists())
 
 
 def _time(output: str) -> float:
@@ -57,11 +81,11 @@ def _time(output: str) -> float:
 def signal(output: str, path: Path) -> str:
     """Write a file that is newer than a stale output and unlike any earlier one.
 
-    As an input it makes Snakemake run the job, whatever it remembers. The output is made to look
-    old, as its time may lie in the future of this machine's clock.
+    As an input it makes Snakemake run the job, whatever it remembers. Where the output's time lies
+    in the future of this machine's clock, it is made now.
     """
-    if Path(output).exists():
-        os.utime(output, (LONG_AGO, LONG_AGO))
+    if _time(output) > time.time():
+        os.utime(output)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(uuid4().hex)
     return str(path)

@@ -1,5 +1,6 @@
 """What the rules pass to each stage script: only the settings that its output depends on."""
 
+import glob
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ RULES = {
     "score": "score",
     "table": "make_table",
 }
+# How deep a thing's output lies below the folder that also has `benchmarks`.
+DEPTH = {"samples": 2, "model": 2, "logits": 3, "score": 2, "table": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +38,13 @@ class Job:
     upstream: tuple["Job", ...]
 
     @property
-    def outputs(self) -> list[str]:
-        """Every file that Snakemake expects of the job."""
-        if self.thing.kind == "table":
-            return [self.output, str(Path(self.output).with_suffix(".md"))]
-        return [self.output]
+    def timed(self) -> list[Path]:
+        """The files that stand by whose times Snakemake goes: outputs and benchmarks."""
+        output, names = Path(self.output), "/".join(self.thing.names)
+        outputs = [output, output.with_suffix(".md")] if self.rule == "make_table" else [output]
+        benchmarks = output.parents[DEPTH.get(self.thing.kind, 0)] / "benchmarks"
+        found = [*outputs, *benchmarks.glob(f"*/{glob.escape(names)}.tsv")]
+        return [path for path in found if path.exists()]
 
     @property
     def reads(self) -> list[str]:
@@ -65,7 +70,7 @@ class Job:
         """The stage script's option `--record`."""
         return [self.output, self.key, *self.reads]
 
-    @property
+    @cached_property
     def is_current(self) -> bool:
         """Whether the thing that stands there was made from what it is to be made from."""
         return records.is_current(Path(self.output), self.key, list(map(Path, self.reads)))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from posecache import files, records
+from posecache.records import MANIFEST
 
 FORMAT = 5
-MANIFEST = "manifest.json"
 SEALED = "sealed.json"  # the manifest's copy
 LEDGER = "ledger"
 PLAN = "plan.json"  # in the ledger: layout, identity, and what else the manifest will hold
