@@ -169,9 +169,10 @@ Beside every output lies a record of what it was made from (`manifest.made_from.
 `card.made_from.json`, ...): a digest of its settings and of its files' content. `snakemake`
 compares these records with the configuration. Times of files do not count, nor does what Snakemake
 remembers, so results may be copied, moved or restored. A job that is run again keeps whatever of
-its work is still right: shards of a store, epochs of a run. Another version of posecache makes
-nothing again by itself: `snakemake --forcerun train_student` does. Each card, manifest and score
-says which version made it, and each record by which code.
+its work is still right: shards of a store, epochs of a run; `--forcerun` does no more. Another
+version of posecache makes nothing again by itself. Each card, manifest and score says which version
+made it, each record by which code, and `posecache doctor results` lists what another one has made:
+remove it (`rm -r results/models/unified-t`) to have it made again.
 
 Pictures are read when a sample set is prepared, and again when a model is run over it: one that has
 changed in between is refused. `posecache verify --pictures results/samples/*` reads them all;

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import tomllib
@@ -7,7 +8,7 @@ import pytest
 
 import posecache
 import tiny
-from posecache import logits
+from posecache import logits, records
 
 COMMAND = "from posecache.cli import main; main()"
 
@@ -28,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 def test_help_tells_every_command_and_version_the_version() -> None:
     shown = run("--help")
     assert shown.returncode == 0
-    for command in ("verify", "inspect", "check-live"):
+    for command in ("verify", "doctor", "inspect", "check-live"):
         assert command in shown.stdout
         assert run(command, "--help").returncode == 0
     version = run("--version")
@@ -71,6 +72,19 @@ def test_verify_reads_the_pictures_too(tmp_path: Path) -> None:
         f"{changed}: is not the picture any more that the samples were prepared from",
         f"{gone}: no such image",
     ]
+
+
+def test_the_doctor_lists_what_another_version_has_made(tmp_path: Path) -> None:
+    for name in ("own", "other"):
+        with records.recorded([str(tmp_path / name / "card.json"), "key"]):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "card.json").write_text("{}")
+    record = tmp_path / "other" / "card.made_from.json"
+    changed = json.loads(record.read_text()) | {"posecache": "0.0.9", "code": "0123"}
+    record.write_text(json.dumps(changed))
+    lines = run("doctor", tmp_path).stdout.splitlines()
+    assert lines[0] == f"{tmp_path}/other/card.json: made by posecache 0.0.9, code 0123"
+    assert lines[1].startswith("1 outputs made by another version; this is posecache")
 
 
 def test_inspect_and_check_live(made: tuple[Path, Path, Path]) -> None:

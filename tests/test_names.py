@@ -41,6 +41,14 @@ def test_a_missing_module_is_named(name: str) -> None:
         CONSTANTS[name]
 
 
+def test_a_place_of_another_kind_of_thing_is_refused() -> None:
+    networks: Names[object] = Names("network", {}, attributes=("check", "factory"))
+    with pytest.raises(ValueError, match=r"^os:path: is no network$"):
+        networks.checked("os:path")
+    with pytest.raises(ValueError, match=r"^math:pi: is no label loss$"):
+        Names[object]("label loss", {}, attributes=("__call__",)).checked("math:pi")
+
+
 def test_a_missing_attribute_is_named() -> None:
     with pytest.raises(ValueError, match=r"^math:phi: the module math has no 'phi'$"):
         CONSTANTS["math:phi"]

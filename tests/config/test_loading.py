@@ -150,3 +150,10 @@ def test_a_mistake_is_placed_where_its_key_was_said_last(tmp_path: Path) -> None
 def test_exponents_are_numbers(text: str, value: Any) -> None:
     found = parse(text, "text")[0]
     assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("text", ["results: 2020-13-45", "a: !!int abc", "[" * 3000])
+def test_what_yaml_cannot_construct_names_its_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"mine\.yaml(:1)?: (not YAML|nested too deeply)"):
+        config.load(tmp_path / "mine.yaml")

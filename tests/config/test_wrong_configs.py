@@ -62,6 +62,12 @@ CASES: list[tuple[str, Any, str]] = [
     # Unknown keys, at each level.
     ("alpha", 0.3, "alpha: unknown key"),
     ("demo.colour", 1, "demo.colour: unknown key"),
+    # What PyTorch cannot count, and things of another kind.
+    ("training.seed", 2**70, "training.seed: input should be less than"),
+    ("training.network", "os:path", "training.network: os:path: is no network"),
+    ("training.loss", "math:pi", "training.loss: math:pi: is no label loss"),
+    ("samples.coco-val.format", "os:path", "samples.coco-val.format: os:path: is no format"),
+    ("logits.encoding", "os:path", "logits.encoding: os:path: is no encoding"),
     ("demo.sets.coco-val.people", 1, "demo.sets.coco-val.people: unknown key"),
     ("samples.coco-val.labels", "a", "samples.coco-val.labels: unknown key"),
     ("samples.coco-train.crops.width", 3, "samples.coco-train.crops.width: unknown key"),

@@ -36,8 +36,11 @@ def test_who_is_left_out_is_counted(tmp_path: Path) -> None:
         detection(1, category_id=3),
         detection(77),
         detection(2, bbox=[1.0, 1.0, 0.0, 5.0]),
+        detection(2, bbox=[64.0, 1.0, 9.0, 5.0]),
+        detection(2, bbox=[1.0, -9.0, 9.0, 9.0]),
     ]
-    expected = {"not a person": 1, "of an image that is left out": 1, "box without area": 1}
+    expected = {"not a person": 1, "of an image that is left out": 1, "box without area": 1,
+                "outside the image": 2}  # fmt: skip
     assert read(tmp_path, rows).dropped == expected
 
 

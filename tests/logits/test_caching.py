@@ -1,6 +1,7 @@
 import multiprocessing
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -111,13 +112,25 @@ def test_logits_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         logits.open(tmp_path / "logits")
 
 
-def test_a_missing_image_loses_no_finished_shard(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"x")])
+def test_a_picture_that_is_not_as_it_was_stops_the_run_before_it_begins(
+    tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    model, _, folder = cached(tmp_path)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    spoil(tmp_path / "data" / "5.jpg")
+    with pytest.raises(ValueError, match=r"row 8, person 108: .*5\.jpg: (no such|is not the pict)"):
+        logits.cache(model, tmp_path / "samples", folder, logits.Caching(flip=False))
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_changed_picture_of_the_same_size_loses_no_finished_shard(tmp_path: Path) -> None:
     tiny.model_folder(tmp_path / "model")
     tiny.sample_folder(tmp_path)
     image = tmp_path / "data" / "5.jpg"
     content = image.read_bytes()
-    image.unlink()
-    with pytest.raises(ValueError, match=r"row 8, person 108: .*5\.jpg: no such image"):
+    image.write_bytes(content[:-1] + b"x")
+    with pytest.raises(ValueError, match=r"row 8, person 108: .*5\.jpg: is not the picture any"):
         cached(tmp_path)
     first = tmp_path / "logits" / "arrays.zarr" / "simcc_x" / "c" / "0" / "0" / "0" / "0"
     written = first.stat().st_mtime_ns

@@ -17,6 +17,26 @@ def content(workdir: Workdir) -> dict[str, Any]:
     return {k: v for k, v in manifest.items() if k not in ("runtime", "digest")}
 
 
+def test_a_share_of_other_logits_does_not_count(finished: Workdir, tmp_path: Path) -> None:
+    """One of two jobs has run, and then the settings change."""
+    shutil.copytree(finished.path, tmp_path / "copy")
+    copy, record = Workdir(tmp_path / "copy"), mini_config()
+    shutil.rmtree(copy.path / STORE)
+    record["logits"] |= {"jobs": 2, "flip": False}
+    copy.configure(record)
+    shares = sorted(path for path in copy.plan(f"{STORE}/manifest.json") if ".shares" in path)
+    assert len(shares) == 2
+    half = copy.snakemake("--cores", "2", "--notemp", "--", shares[0])
+    assert half.returncode == 0, half.stdout + half.stderr
+    assert shares[0] not in copy.plan(f"{STORE}/manifest.json")
+    record["logits"]["flip"] = True
+    copy.configure(record)
+    done = copy.snakemake("--cores", "2", f"{STORE}/manifest.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert content(copy)["flip"] is True
+    assert copy.plan(f"{STORE}/manifest.json") == set()
+
+
 def test_three_jobs_give_the_store_of_one(finished: Workdir, tmp_path: Path) -> None:
     """A store that is only sealed again keeps its manifest, too."""
     shutil.copytree(finished.path, tmp_path / "copy")  # other tests use the finished one

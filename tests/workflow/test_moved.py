@@ -127,6 +127,21 @@ def test_a_stale_output_from_the_future_is_noticed(copy: Workdir) -> None:
     assert copy.plan(SCORE) == {SCORE}
 
 
+def test_a_cache_that_is_made_again_is_the_same(copy: Workdir) -> None:
+    """Only the new student needs it: what stands and is current is not touched."""
+    store = "results/logits/teacher-coco/coco-train"
+    shutil.rmtree(copy.path / store)
+
+    def more(record: dict[str, Any]) -> None:
+        record["students"]["more"] = record["students"]["unified-t"] | {"training": {"seed": 4}}
+
+    planned = copy.planned(more, "results/models/more/card.json")
+    assert planned == {f"{store}/manifest.json", "results/models/more/card.json"}
+    done = copy.snakemake("--cores", "2", f"{store}/manifest.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert copy.plan(TABLE) == set()
+
+
 def test_after_a_kill_all_that_follows_is_made(copy: Workdir) -> None:
     """A run that was told to train again is killed; what follows from it is missing."""
     log = copy.path / "results/logs/train_student/unified-t.log"

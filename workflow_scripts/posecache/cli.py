@@ -26,6 +26,15 @@ def verify(arguments: argparse.Namespace) -> None:
     print(f"{len(arguments.stores)} stores are whole")
 
 
+def doctor(arguments: argparse.Namespace) -> None:
+    """List what another version of posecache has made; nothing is made again for that alone."""
+    from posecache import records
+
+    found = records.by_other_code(arguments.results)
+    own = f"this is posecache {posecache.__version__}, code {records.code()}"
+    print("\n".join([*found, f"{len(found)} outputs made by another version; {own}"]))
+
+
 def inspect(arguments: argparse.Namespace) -> None:
     """Show what a store holds, what it was made from and how."""
     from posecache.stores import inspection
@@ -61,6 +70,9 @@ def parser() -> argparse.ArgumentParser:
         "--pictures", action="store_true", help="of sample stores: read the pictures too"
     )
     command.set_defaults(run=verify)
+    command = commands.add_parser("doctor", help=doctor.__doc__)
+    command.add_argument("results", type=Path, metavar="FOLDER", help="of an experiment")
+    command.set_defaults(run=doctor)
     command = commands.add_parser("inspect", help=inspect.__doc__)
     command.add_argument("store", type=Path, metavar="STORE")
     command.set_defaults(run=inspect)

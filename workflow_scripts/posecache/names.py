@@ -19,6 +19,7 @@ class Names(Generic[Thing]):
 
     kind: str
     places: Mapping[str, str]
+    attributes: tuple[str, ...] = ()  # what each thing has
 
     def __getitem__(self, name: str) -> Thing:
         """What a name stands for; ValueError for one that stands for nothing."""
@@ -40,7 +41,9 @@ class Names(Generic[Thing]):
             raise ValueError(
                 f"unknown {self.kind} {name!r}, expected one of {known}, or module:attribute"
             )
-        resolve(name)
+        found = resolve(name)
+        if not all(hasattr(found, attribute) for attribute in self.attributes):
+            raise ValueError(f"{name}: is no {self.kind}")
         return name
 
 

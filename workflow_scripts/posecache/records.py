@@ -8,6 +8,7 @@ moved or restored.
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -73,6 +74,7 @@ def recorded(record: Sequence[str] | None) -> Iterator[None]:
     files.write_json(path_of(Path(output)), msgspec.to_builtins(written))
 
 
+@cache
 def code() -> str:
     """A digest of the library's own files: it tells code from code where the version does not."""
     folder = Path(posecache.__file__).parent
@@ -112,6 +114,18 @@ def digest(path: Path, output: Path) -> str | None:
         if known.path == str(path) and _looks_like(path, known):
             return known.content
     return content(path)
+
+
+def by_other_code(folder: Path) -> list[str]:
+    """The outputs below a folder that another version of posecache has made, in one line each."""
+    found = []
+    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+        with suppress(msgspec.DecodeError):
+            record = msgspec.json.decode(path.read_bytes(), type=Record)
+            if record.code != code():
+                output = path.with_name(Path(record.output.path).name)
+                found.append(f"{output}: made by posecache {record.posecache}, code {record.code}")
+    return found
 
 
 def is_current(output: Path, key: str, inputs: Sequence[Path]) -> bool:

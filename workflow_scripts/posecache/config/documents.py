@@ -88,15 +88,24 @@ def parse(text: str, source: str) -> tuple[Any, dict[str, str]]:
     try:
         node = loader.get_single_node()
         places = {"": source, **dict(_walk(node, source, "", ()))}
-        return (None if node is None else loader.construct_document(node)), places
+        return _constructed(loader, node, source), places
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = "" if mark is None else f":{mark.line + 1}"
         raise ValueError(f"{source}{line}: not YAML ({error.problem})") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{source}: not YAML ({' '.join(str(error).split())})") from None
+    except RecursionError:
+        raise ValueError(f"{source}: nested too deeply") from None
     finally:
         loader.dispose()
+
+
+def _constructed(loader: Loader, node: yaml.Node | None, source: str) -> Any:
+    try:
+        return None if node is None else loader.construct_document(node)
+    except ValueError as error:  # a date in month 13, say
+        raise ValueError(f"{source}: not YAML ({error})") from None
 
 
 def plain(text: str) -> Any:

@@ -59,6 +59,8 @@ class Things:
             "files": [rendered, *(path is not None for path in paths)],
             "skeleton": skeletons.load(entry.skeleton).content,
             "cut": self.cut(name).model_dump(),
+            # These places are noted in the store, for those who read it.
+            "places": [entry.annotations, *files_of(entry.skeleton)],
             **entry.model_dump(mode="json", include={"format", "images", "crops"}),
         }
         annotations = [] if rendered else [entry.annotations]
@@ -94,6 +96,7 @@ class Things:
         without = {"weights", "crop", "skeleton", "sha256", "license"}
         values = {
             "skeleton": skeletons.load(teacher.skeleton).content,
+            "places": files_of(teacher.skeleton),  # noted on the card
             "crop_size": self.config.crop_size(name),
             **teacher.model_dump(mode="json", exclude=without),
         }

@@ -60,12 +60,16 @@ def _usable(
     places = {image.id: place for place, image in enumerate(content.images)}
     image = np.array([places.get(row.image_id, -1) for row in found], np.int64)
     person = np.array([row.category_id == content.person for row in found], bool)
-    area = np.array([min(row.bbox[2:4]) > 0 for row in found], bool)
+    wanted, box = person & (image >= 0), np.array([row.bbox[:4] for row in found]).reshape(-1, 4)
+    area = (box[:, 2:] > 0).all(1)
+    size = content.image_size[np.where(wanted, image, 0)]
+    inside = ((box[:, :2] < size) & (box[:, :2] + box[:, 2:] > 0)).all(1)
     reasons = {
         "not a person": ~person,
-        "of an image that is left out": person & (image < 0),
-        "box without area": person & (image >= 0) & ~area,
+        "of an image that is left out": person & ~wanted,
+        "box without area": wanted & ~area,
+        "outside the image": wanted & area & ~inside,
     }
-    number = np.flatnonzero(person & (image >= 0) & area)
+    number = np.flatnonzero(wanted & area & inside)
     number = number[np.argsort(image[number], kind="stable")]
     return number, image[number], {name: int(rows.sum()) for name, rows in reasons.items()}

@@ -19,7 +19,7 @@ Id = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 FileName = Annotated[str, Meta(min_length=1)]
 Px = Annotated[float, Meta(ge=-LIMIT, le=LIMIT)]
 Length = Annotated[float, Meta(ge=0, le=LIMIT)]  # px
-Side = Annotated[float, Meta(gt=0, le=LIMIT)]  # px
+Side = Annotated[float, Meta(ge=1, le=LIMIT, multiple_of=1)]  # px; some files have 640.0
 Area = Annotated[float, Meta(ge=0, le=LIMIT**2)]  # px^2
 Box = tuple[Px, Px, Length, Length]  # xywh
 

@@ -19,6 +19,7 @@ FORMATS: Names[Format] = Names(
         "halpe": "posecache.datasets.halpe:FORMAT",
         "mpii": "posecache.datasets.mpii:FORMAT",
     },
+    attributes=("read", "load"),
 )
 
 

@@ -56,7 +56,10 @@ def cache(
     golden.check(model, session)
     about = _about(card, sample_folder, settings)
     with closing(Writer(folder, layout, identity, about, own)) as writer:
-        count = sum(stop - start for start, stop in map(layout.span, writer.missing))
+        spans = list(map(layout.span, writer.missing))
+        for start, stop in spans:
+            store.check_pictures(start, stop)
+        count = sum(stop - start for start, stop in spans)
         _plan(writer, count, session, settings)
         with tqdm(total=count, unit="sample", mininterval=5) as bar:
             _write(writer, ModelRun(

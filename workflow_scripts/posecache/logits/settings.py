@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from posecache.names import Names
 from posecache.samples.settings import Augmentation
-from posecache.settings import Settings
+from posecache.settings import Seed, Settings
 from posecache.stores.settings import Cut
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ ENCODINGS: "Names[Encoding]" = Names(
         "int8": "posecache.logits.encodings:INT8",
         "compact": "posecache.logits.encodings:COMPACT",
     },
+    attributes=("encode", "decode", "levels"),
 )
 BATCH = 64  # crops per forward pass, unless told otherwise
 
@@ -30,7 +31,7 @@ class Views(Settings):
     rotations: tuple[float, ...] = (0.0,)  # degrees
     augmented: NonNegativeInt = 0
     augmentation: Augmentation = Augmentation()
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _some(self) -> Self:

@@ -14,6 +14,7 @@ cv2.setNumThreads(1)
 
 DIGEST_BYTES = 16
 LONGEST = 32767  # px; OpenCV warps no longer sides
+CHANGED = "is not the picture any more that the samples were prepared from"
 JPEG_START = b"\xff\xd8\xff"
 
 Size = tuple[int, int]  # width, height in px
@@ -44,7 +45,7 @@ def recognised(path: Path, expected: bytes) -> bytes:
     """A file's content; ValueError if it is missing or its digest is not the expected one."""
     data = _read(path)
     if _digest(data) != expected:
-        raise ValueError(f"{path}: is not the picture any more that the samples were prepared from")
+        raise ValueError(f"{path}: {CHANGED}")
     return data
 
 
@@ -74,6 +75,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise ValueError(f"{path}: no such image") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _digest(data: bytes) -> bytes:

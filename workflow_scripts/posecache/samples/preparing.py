@@ -113,9 +113,20 @@ def _about(annotations: Annotations) -> dict[str, Any]:
         "boxes": _box_origin(source),
         "image_root": str(source.image_root),
         "image_paths": annotations.image_paths,
+        "image_bytes": _image_bytes(annotations),
         "dropped": dict(annotations.dropped),
         "mended": dict(annotations.mended),
     }
+
+
+def _image_bytes(annotations: Annotations) -> list[int]:
+    """The sizes of the image files, 0 where nobody is in an image."""
+    sizes = [0] * len(annotations.image_paths)
+    for image in np.unique(annotations.image_index).tolist():
+        sizes[image] = (
+            (annotations.source.image_root / annotations.image_paths[image]).stat().st_size
+        )
+    return sizes
 
 
 def _box_origin(source: Source) -> str:

@@ -63,6 +63,17 @@ class SampleStore(Store):
         digest = self.column(PICTURE)[row].tobytes()
         return Picture(self.image_path(row), self.place(row), digest)
 
+    def check_pictures(self, start: int, stop: int) -> None:
+        """ValueError naming the first of rows start ... stop - 1 whose image file is missing or of
+        another size than it was; none is read."""
+        images = self.column("image_index")[start:stop]
+        for row in (np.unique(images, return_index=True)[1] + start).tolist():
+            path, size = self.image_path(row), self.manifest["image_bytes"][images[row - start]]
+            if not path.is_file():
+                raise ValueError(f"{self.place(row)}: {path}: no such image")
+            if path.stat().st_size != size:
+                raise ValueError(f"{self.place(row)}: {path}: {pictures.CHANGED}")
+
     def changed_pictures(self) -> list[str]:
         """Image files that are missing or not what they were, in one line each; reads them all."""
         problems = []

@@ -1,15 +1,30 @@
 """What a store holds, in a screenful."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from posecache.stores.layout import Layout
-from posecache.stores.manifest import BY_SHARD, OWN, read_manifest, recorded_files
+from posecache.stores.manifest import (
+    BY_SHARD,
+    OWN,
+    manifest_path,
+    read_manifest,
+    recorded_files,
+)
 
 
 def describe(folder: Path) -> str:
     """A sealed store in a screenful; ValueError if there is none."""
     manifest = read_manifest(folder)
+    try:
+        return _described(folder, manifest)
+    except (KeyError, TypeError, AttributeError) as error:
+        path = manifest_path(folder)
+        raise ValueError(f"{path}: not a manifest of posecache ({error!r})") from None
+
+
+def _described(folder: Path, manifest: Mapping[str, Any]) -> str:
     layout = Layout.parse(manifest["layout"])
     stored = sum(facts["bytes"] for _, facts in recorded_files(manifest))
     lines = [f"{folder}: {layout.kind}, {layout.num_rows} rows in {layout.shards} shards"]
@@ -23,7 +38,11 @@ def describe(folder: Path) -> str:
     lines.append(f"on disk {_size(stored)}{share}")
     made = {"posecache": manifest["posecache"], **manifest["runtime"]}
     del made[BY_SHARD]
-    about = {k: v for k, v in manifest.items() if k not in OWN and k != "image_paths"}
+    about = {
+        k: v
+        for k, v in manifest.items()
+        if k not in OWN and k not in ("image_paths", "image_bytes")
+    }
     for title, record in (
         ("about", about), ("made from", manifest["identity"]), ("made by", made),
     ):  # fmt: skip

@@ -22,7 +22,7 @@ from posecache.models.networks import NETWORKS
 from posecache.models.settings import Part
 from posecache.names import Names
 from posecache.samples.settings import Augmentation
-from posecache.settings import Name, NonNegative, Settings, Share
+from posecache.settings import Name, NonNegative, Seed, Settings, Share
 
 # The losses that compare a student with labels; losses.LabelLoss says what one takes and gives.
 LABEL_LOSSES: Names[Callable[..., Any]] = Names(
@@ -31,6 +31,7 @@ LABEL_LOSSES: Names[Callable[..., Any]] = Names(
         "simcc_kl": "posecache.training.losses:label_kl",
         "l2": "posecache.training.losses:soft_argmax_l2",
     },
+    attributes=("__call__",),
 )
 WINDOW_CHUNKS = 16  # pooled and shuffled together; a training run reads one window ahead
 NESTED = ("augmentation", "final_augmentation")
@@ -98,7 +99,7 @@ class Recipe(Settings):
         validate_default=True,
     )
     checkpoint_epochs: PositiveInt = Field(10, description="epochs between checkpoints")
-    seed: NonNegativeInt = Field(0, description="of the weights, the order and the augmentation")
+    seed: Seed = Field(0, description="of the weights, the order and the augmentation")
 
     @field_validator("variant")
     @classmethod

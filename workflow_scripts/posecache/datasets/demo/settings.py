@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 
-from posecache.settings import Name, Settings
+from posecache.settings import Name, Seed, Settings
 
 # Where a dataset keeps its annotations, below its folder.
 ANNOTATIONS = {
@@ -20,4 +20,4 @@ class DemoSet(Settings):
     dataset: Literal["coco", "mpii", "halpe"] = Field(description="whose framing and file format")
     split: Name = Field(description="name of the folder of pictures")
     images: PositiveInt = Field(description="number of pictures")
-    seed: NonNegativeInt = Field(description="other people")
+    seed: Seed = Field(description="other people")

@@ -40,5 +40,7 @@ class Network:
 
 
 NETWORKS: Names[Network] = Names(
-    "network", {"rtmpose": "posecache.models.networks.variant:RTMPOSE"}
+    "network",
+    {"rtmpose": "posecache.models.networks.variant:RTMPOSE"},
+    attributes=("check", "factory"),
 )
