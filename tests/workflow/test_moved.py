@@ -146,12 +146,12 @@ def test_after_a_kill_all_that_follows_is_made(copy: Workdir) -> None:
     """A run that was told to train again is killed; what follows from it is missing."""
     log = copy.path / "results/logs/train_student/unified-t.log"
     log.unlink()
-    running = copy.start("--cores", "1", "--forcerun", f"{MODEL}/card.json", "--", TABLE)
-    while not log.exists():
-        assert running.poll() is None
-        time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    told = ("--cores", "1", "--forcerun", f"{MODEL}/card.json", "--", TABLE)
+    with copy.start(*told) as running:
+        while not log.exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGKILL)
     (copy.path / SCORE).unlink()
     (copy.path / TABLE).unlink()
     copy.snakemake("--unlock")

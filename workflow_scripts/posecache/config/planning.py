@@ -81,11 +81,12 @@ def _time(output: str) -> float:
 def signal(output: str, path: Path) -> str:
     """Write a file that is newer than a stale output and unlike any earlier one.
 
-    As an input it makes Snakemake run the job, whatever it remembers. Where the output's time lies
-    in the future of this machine's clock, it is made now.
+    As an input it makes Snakemake run the job, whatever it remembers. An output from this clock's
+    future would be newer, and one of time 0 is not looked at: their times become a moment ago.
     """
-    if _time(output) > time.time():
-        os.utime(output)
+    now = time.time()
+    if Path(output).exists() and not 0 < _time(output) < now:
+        os.utime(output, (now - 1, now - 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(uuid4().hex)
     return str(path)
