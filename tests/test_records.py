@@ -1,5 +1,6 @@
 """A record tells whether an output is what is asked for, whatever the times of files say."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -99,12 +100,31 @@ def test_without_a_record_nothing_is_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_known_digest_is_taken_from_the_record(made: Path) -> None:
-    known = records.digest(made / "a", made / "out.json")
-    assert known == records.digest(made / "a", made / "nothing.json")
+def test_what_looks_the_same_and_is_not_is_noticed(made: Path) -> None:
+    """As long, and given the time that it had: its change of status has a time of its own."""
     stat = (made / "a").stat()
-    (made / "a").write_text("x")  # as long, and then as old, as it was
+    (made / "a").write_text("x")
     os.utime(made / "a", ns=(stat.st_mtime_ns, stat.st_mtime_ns))
-    assert records.digest(made / "a", made / "out.json") == known
-    assert records.digest(made / "a", made / "nothing.json") != known
+    assert records.digest(made / "a", made / "out.json") == files.sha256(made / "a")
+    assert not is_current(made)
+
+
+def test_a_known_digest_is_taken_from_the_record(made: Path) -> None:
+    path = records.path_of(made / "out.json")
+    record = json.loads(path.read_text())
+    record["inputs"][0]["content"] = "known"
+    path.write_text(json.dumps(record))
+    assert records.digest(made / "a", made / "out.json") == "known"
+    assert records.digest(made / "a", made / "nothing.json") == files.sha256(made / "a")
     assert records.digest(made / "gone", made / "out.json") is None
+
+
+def test_a_store_is_its_content_and_not_the_time_that_it_took(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    found = set()
+    for seconds, shard in ((1, "a"), (2, "a"), (2, "b")):
+        path.write_text(json.dumps({"shards": [shard], "runtime": seconds, "identity": {}}))
+        found.add(records.content(path))
+    assert len(found) == 2
+    path.write_text("[1]")
+    assert records.content(path) == files.sha256(path)

@@ -58,9 +58,11 @@ WRONG: list[tuple[str, str, object, str]] = [
     ("coco", "images/1/file_name", GONE, "images[1]: object missing required field `file_name`"),
     ("coco", "images/1/width", None, "images[1].width: expected `float`, got `null`"),
     ("coco", "images/1/width", "64", "images[1].width: expected `float`, got `str`"),
-    ("coco", "images/1/width", 0, "images[1].width: expected `float` > 0"),
+    ("coco", "images/1/width", 0, "images[1].width: expected `float` >= 1"),
     ("coco", "images/1/width", GONE, "images[1]: object missing required field `width`"),
-    ("coco", "images/1/height", -48, "images[1].height: expected `float` > 0"),
+    ("coco", "images/1/width", 0.5, "images[1].width: expected `float` >= 1"),
+    ("coco", "images/1/width", 64.5, "images[1].width: expected `float` that's a multiple of 1"),
+    ("coco", "images/1/height", -48, "images[1].height: expected `float` >= 1"),
     ("coco", "images/1/height", NAN, "not a whole JSON file (JSON is malformed"),
     ("coco", "images/1/height", HUGE, "images[1].height: expected `float` <= 1000000"),
     # People.

@@ -112,15 +112,19 @@ def test_cuda_that_is_not_there_is_told_before_the_first_job(workdir: Workdir) -
 
 
 def test_a_batch_that_cannot_be_filled_is_told_before_any_job(workdir: Workdir) -> None:
-    record = mini_config()
+    record, samples = mini_config(), "results/samples/mpii-train/manifest.json"
+    workdir.configure(record)
+    done = workdir.snakemake("--cores", "2", samples)
+    assert done.returncode == 0, done.stderr
     record["students"]["mpii-t"]["training"] = {"batch_size": 500}
     workdir.configure(record)
-    done = workdir.snakemake("--cores", "2", "results/samples/mpii-train/manifest.json")
-    assert done.returncode == 0, done.stderr
     done = workdir.snakemake("--cores", "2", CARD)
     assert done.returncode == 1
     assert "students.mpii-t.training.batch_size: 500 is more than the" in done.stderr
     assert not (workdir.path / "results" / "logs" / "train_student").exists()
+    (workdir.path / samples).unlink()
+    done = workdir.snakemake("--cores", "2", CARD)
+    assert "16 persons, but a model is to be trained on batches of 500" in done.stderr
 
 
 FILES = ["--images", ".", "--skeleton", "coco17", "--format", "coco"]
