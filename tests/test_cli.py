@@ -70,7 +70,7 @@ def test_verify_reads_the_pictures_too(tmp_path: Path) -> None:
     assert found.returncode == 1
     assert found.stderr.splitlines() == [
         f"{changed}: is not the picture any more that the samples were prepared from",
-        f"{gone}: no such image",
+        f"{gone}: no such file",
     ]
 
 

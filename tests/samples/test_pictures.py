@@ -63,7 +63,7 @@ def test_a_picture_too_wide_to_be_warped_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_image_is_named(tmp_path: Path) -> None:
     for read in (pictures.read_image, pictures.inspect):
-        with pytest.raises(ValueError, match=r"b\.jpg: no such image"):
+        with pytest.raises(ValueError, match=r"b\.jpg: no such file"):
             read(tmp_path / "b.jpg")
 
 

@@ -87,7 +87,7 @@ def test_a_refused_picture_leaves_what_stood(tmp_path: Path) -> None:
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     annotations = tiny.annotations(samples.open(folder).annotation_file)
     (tmp_path / "data" / "4.jpg").unlink()
-    with pytest.raises(ValueError, match="no such image"):
+    with pytest.raises(ValueError, match="no such file"):
         samples.prepare(annotations, folder, crops=samples.Crops(size=16), cut=tiny.SMALL_CUT)
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 

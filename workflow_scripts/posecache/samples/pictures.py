@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from posecache import decoding
+
 # Parallelism comes from our own threads, one per image.
 cv2.setNumThreads(1)
 
@@ -34,7 +36,7 @@ def read_image(path: Path, expected: bytes | None = None) -> np.ndarray:
 
     ValueError names one that is missing or broken, or whose digest is not the expected one.
     """
-    data = _read(path) if expected is None else recognised(path, expected)
+    data = decoding.read_bytes(path) if expected is None else recognised(path, expected)
     try:
         return decode(data)
     except ValueError as error:
@@ -43,7 +45,7 @@ def read_image(path: Path, expected: bytes | None = None) -> np.ndarray:
 
 def recognised(path: Path, expected: bytes) -> bytes:
     """A file's content; ValueError if it is missing or its digest is not the expected one."""
-    data = _read(path)
+    data = decoding.read_bytes(path)
     if _digest(data) != expected:
         raise ValueError(f"{path}: {CHANGED}")
     return data
@@ -55,7 +57,7 @@ def inspect(path: Path) -> tuple[bytes, Size]:
     Raises ValueError naming a file that is missing or no image, and a JPEG that is damaged where
     OpenCV would fill in grey or garbage without a word.
     """
-    data = _read(path)
+    data = decoding.read_bytes(path)
     try:
         return _digest(data), _checked_size(data)
     except ValueError as error:
@@ -68,15 +70,6 @@ def decode(data: bytes | memoryview) -> np.ndarray:
     if image is None:
         raise ValueError("not an image, or a broken one")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such image") from None
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _digest(data: bytes) -> bytes:

@@ -70,7 +70,7 @@ class SampleStore(Store):
         for row in (np.unique(images, return_index=True)[1] + start).tolist():
             path, size = self.image_path(row), self.manifest["image_bytes"][images[row - start]]
             if not path.is_file():
-                raise ValueError(f"{self.place(row)}: {path}: no such image")
+                raise ValueError(f"{self.place(row)}: {path}: no such file")
             if path.stat().st_size != size:
                 raise ValueError(f"{self.place(row)}: {path}: {pictures.CHANGED}")
 
