@@ -11,6 +11,7 @@ import pytest
 from demo_config import ROOT
 
 from posecache import skeletons
+from posecache.config.planning import settle
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,15 @@ def test_a_renamed_skeleton_is_noted_anew(reruns: ModuleType) -> None:
         shutil.copy("own/skeleton.yaml", "own/renamed.yaml")
         record = reruns.changed(reruns.experiment(), "samples.own.skeleton", "own/renamed.yaml")
         assert reruns.run_first(record) == {"prepare_samples"}
+
+
+def test_samples_alone_are_put_in_order_too(reruns: ModuleType) -> None:
+    """A copy in which nothing is made from them yet, and whose times are mixed up."""
+    with reruns.finished():
+        for name in ("models", "logits", "scores", "tables"):
+            shutil.rmtree(Path("results", name))
+        output = reruns.stages(reruns.experiment()).job("samples", "coco-val").output
+        os.utime(output, (1, 1))
+        settle(reruns.stages(reruns.experiment()))
+        rendered = Path("data/demo/coco/annotations/person_keypoints_val.json")
+        assert Path(output).stat().st_mtime > rendered.stat().st_mtime

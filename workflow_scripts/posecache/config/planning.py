@@ -64,6 +64,7 @@ def _standing(stages: Stages) -> Iterator[Job]:
     config = stages.config
     models = [*config.teachers, *config.students]
     jobs = chain(
+        (stages.job("samples", name) for name in config.samples),
         (stages.job("model", name) for name in models),
         (stages.job("logits", *pair) for pair in product(models, config.samples)),
         (stages.job("score", *pair) for pair in product(models, config.benchmarks)),
