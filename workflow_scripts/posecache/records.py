@@ -109,7 +109,7 @@ def digest(path: Path, output: Path) -> str | None:
     """
     if not path.is_file():
         return None
-    record = _read(output)
+    record = _read(path_of(output))
     for known in [] if record is None else record.inputs:
         if known.path == str(path) and _looks_like(path, known):
             return known.content
@@ -120,26 +120,24 @@ def by_other_code(folder: Path) -> list[str]:
     """The outputs below a folder that another version of posecache has made, in one line each."""
     found = []
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
-        with suppress(msgspec.DecodeError):
-            record = msgspec.json.decode(path.read_bytes(), type=Record)
-            if record.code != code():
-                output = path.with_name(Path(record.output.path).name)
-                found.append(f"{output}: made by posecache {record.posecache}, code {record.code}")
+        record = _read(path)
+        if record is not None and record.code != code():
+            output = path.with_name(Path(record.output.path).name)
+            found.append(f"{output}: made by posecache {record.posecache}, code {record.code}")
     return found
 
 
 def is_current(output: Path, key: str, inputs: Sequence[Path]) -> bool:
     """Whether an output was made with `key` from `inputs` as they are; absent inputs are let be."""
-    record = _read(output)
+    record = _read(path_of(output))
     if record is None or (record.key, len(record.inputs)) != (key, len(inputs)):
         return False
     pairs = zip([output, *inputs], [record.output, *record.inputs], strict=True)
     return all(_is(path, known) for path, known in pairs if path.exists())
 
 
-def _read(output: Path) -> Record | None:
-    """An output's record; None where there is none that can be read, so that nothing is known."""
-    path = path_of(output)
+def _read(path: Path) -> Record | None:
+    """A record; None where there is none that can be read, so that nothing is known."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Record)
     except (FileNotFoundError, msgspec.DecodeError):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from posecache.config.places import Places
 from posecache.config.schema import Config
+from posecache.datasets.records import check_head_sizes
 
 # What the kernel's driver shows: of Linux, of WSL and of NVIDIA's boards with a chip of their own.
 DRIVERS = ("/proc/driver/nvidia", "/dev/dxg", "/dev/nvhost-gpu")
@@ -60,13 +61,13 @@ def _no_heads(
 ) -> Iterator[str]:
     """PCKh over persons without head sizes."""
     from posecache import samples
-    from posecache.scores.pckh import check_head_sizes
 
     for name in benchmarks:
         benchmark = places.config.benchmarks[name]
         if benchmark.metric == "pckh" and _manifest(places, benchmark.samples) not in coming:
             try:
-                check_head_sizes(samples.open(Path(places.samples(benchmark.samples))))
+                store = samples.open(Path(places.samples(benchmark.samples)))
+                check_head_sizes(store.column("head_size"), store.place)
             except ValueError as error:
                 yield f"benchmarks.{name}: {error}"
 

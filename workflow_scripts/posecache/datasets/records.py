@@ -147,6 +147,13 @@ class Format:
     load: Callable[[Source], Content] | None = None
 
 
+def check_head_sizes(head_size: np.ndarray, place: Callable[[int], str]) -> None:
+    """ValueError at the `place` of the first person (N,) without a head size, which PCKh needs."""
+    unknown = np.flatnonzero(~(head_size > 0))
+    if len(unknown):
+        raise ValueError(f"{place(int(unknown[0]))}: PCKh needs a head box, it has none")
+
+
 def head_size(boxes_xywh: np.ndarray) -> np.ndarray:
     """PCKh's reference length (N,) of head boxes (N, 4): 0.6 of the diagonal.
 

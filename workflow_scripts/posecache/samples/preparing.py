@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from posecache import files, skeletons
-from posecache.datasets.records import GROUND_TRUTH, Annotations, Source
+from posecache.datasets.records import GROUND_TRUTH, Annotations, Source, check_head_sizes
 from posecache.samples.crops import CropCutter
 from posecache.samples.pictures import DIGEST_BYTES, inspect, read_image
 from posecache.samples.settings import Crops, Expected
@@ -34,10 +34,8 @@ def check(annotations: Annotations, expected: Expected) -> None:
             f"{file}: {found} persons, but a model is to be trained on batches of "
             f"{expected.expect_rows}, and `drop_last` leaves out what fills no batch"
         )
-    unknown = np.flatnonzero(~(annotations.head_size > 0))
-    if expected.expect_head_sizes and len(unknown):
-        place = annotations.place(int(unknown[0]))
-        raise ValueError(f"{place}: PCKh needs a head box, it has none")
+    if expected.expect_head_sizes:
+        check_head_sizes(annotations.head_size, annotations.place)
 
 
 def prepare(
@@ -122,10 +120,8 @@ def _about(annotations: Annotations) -> dict[str, Any]:
 def _image_bytes(annotations: Annotations) -> list[int]:
     """The sizes of the image files, 0 where nobody is in an image."""
     sizes = [0] * len(annotations.image_paths)
-    for image in np.unique(annotations.image_index).tolist():
-        sizes[image] = (
-            (annotations.source.image_root / annotations.image_paths[image]).stat().st_size
-        )
+    for image, row in zip(*np.unique(annotations.image_index, return_index=True), strict=True):
+        sizes[image] = annotations.image_path(row).stat().st_size
     return sizes
 
 

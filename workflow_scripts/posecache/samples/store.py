@@ -1,5 +1,6 @@
 """Reading a sealed sample store. Shapes: B rows, S crop px."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class SampleStore(Store):
         )
         return datasets.truth(source)
 
-    @property
+    @cached_property
     def seen(self) -> str:
         """A digest of what a model sees and draws its views from: pictures, boxes, keypoints."""
         seen = [self.layout.file(name, s) for name in SEEN for s in range(self.layout.shards)]

@@ -10,10 +10,11 @@ import numpy as np
 
 import posecache
 from posecache import geometry, simcc, skeletons
+from posecache.datasets.records import check_head_sizes
 from posecache.logits.store import LogitStore
 from posecache.samples.store import SampleStore
 from posecache.scores.oks import coco_ap
-from posecache.scores.pckh import check_head_sizes, grouped
+from posecache.scores.pckh import grouped
 from posecache.scores.settings import Measure
 from posecache.skeletons import Skeleton
 
@@ -130,8 +131,8 @@ def restrict(record: Mapping[str, Any], indices: Sequence[int]) -> dict[str, Any
 
 
 def _pckh(samples: SampleStore, skeleton: Skeleton, keypoints: np.ndarray) -> dict[str, float]:
-    check_head_sizes(samples)
+    head_size = samples.column("head_size")
+    check_head_sizes(head_size, samples.place)
     truth = samples.column("keypoints")[:, _places(samples, skeleton)]
     labelled = ~np.isnan(truth).any(-1)
-    head_size = samples.column("head_size")
     return grouped(keypoints, truth, labelled, head_size, skeleton.keypoints)

@@ -10,18 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from posecache import skeletons
-from posecache.samples.store import SampleStore
 from posecache.scores.settings import PCKH_GROUPS
 
 THRESHOLD, STRICT = 0.5, 0.1
 LEFT_OUT = ("pelvis", "thorax")  # left out of every mean, as in MPII's evaluation
-
-
-def check_head_sizes(samples: SampleStore) -> None:
-    """ValueError naming the first person without a head size."""
-    unknown = np.flatnonzero(~(samples.column("head_size") > 0))
-    if len(unknown):
-        raise ValueError(f"{samples.place(int(unknown[0]))}: PCKh needs a head box, it has none")
 
 
 def mpii_pckh(
