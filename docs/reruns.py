@@ -79,6 +79,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "demo.sets.*.split": ("demo.sets.halpe-val.split", "other"),
     "demo.sets.*.images": ("demo.sets.coco-val.images", 201),
     "demo.sets.*.seed": ("demo.sets.coco-train.seed", 12),
+    "demo.sets.*.framing": ("demo.sets.halpe-val.framing", "mpii"),
     "samples.*.format": ("samples.own.format", "crowdpose"),
     "samples.*.annotations": ("samples.own.annotations", "own/other"),
     "samples.*.images": ("samples.own.images", "own/other"),

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from posecache import skeletons
 from posecache.datasets.demo.figure import NAMES
 from posecache.datasets.demo.files import write
 from posecache.datasets.demo.pictures import pictures
-from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
+from posecache.datasets.demo.settings import ANNOTATIONS, FRAMED, DemoSet
 
 
 @pytest.mark.parametrize("dataset", sorted(ANNOTATIONS))
@@ -33,7 +34,7 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, dataset: str) ->
 def test_the_readers_read_what_was_drawn(tmp_path: Path, dataset: str, skeleton: str) -> None:
     path = write(tmp_path, DemoSet(dataset=dataset, split="val", images=12, seed=3))
     found = tiny.annotations(path, tmp_path / "val", skeleton, dataset)
-    drawn = list(pictures(dataset, 12, 3))
+    drawn = list(pictures(FRAMED[dataset], 12, 3))
     people = [label for p in drawn for label in p.labels if label.area and label.visibility.any()]
     order = [NAMES.index(name) for name in skeletons.load(skeleton).keypoints]
     kept = [label for label in people if label.visibility[order].any()]
@@ -70,6 +71,24 @@ def test_halpe_has_136_keypoints_and_coco_head_boxes(tmp_path: Path) -> None:
     for annotation in coco["annotations"]:
         assert len(annotation["head_box"]) == 4
         assert sum(v > 0 for v in annotation["keypoints"][2::3]) == annotation["num_keypoints"]
+
+
+def test_all_keypoints_are_written_of_people_framed_and_boxed_as_mpii_does(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"split": "val", "images": 8, "seed": 4}
+    crossed = DemoSet(dataset="halpe", framing="mpii", **asked)
+    path = write(tmp_path / "halpe", crossed)
+    found = tiny.annotations(path, tmp_path / "halpe/val", "halpe26+mpii16", "halpe")
+    own = write(tmp_path / "mpii", DemoSet(dataset="mpii", **asked))
+    mpii = tiny.annotations(own, tmp_path / "mpii/val", "mpii16", "mpii")
+    pictures = [
+        (tmp_path / name / "val/000000000003.jpg").read_bytes() for name in ("halpe", "mpii")
+    ]
+    assert pictures[0] == pictures[1]
+    assert found.keypoints.shape == (len(mpii.box), 27, 2)
+    np.testing.assert_allclose(found.head_size, mpii.head_size, atol=0.02)
+    corner = np.maximum(mpii.box[:, :2], 0)  # clipped to the picture, as COCO's boxes are
+    opposite = np.minimum(mpii.box[:, :2] + mpii.box[:, 2:], 287)
+    np.testing.assert_allclose(found.box, np.c_[corner, opposite - corner], atol=0.02)
 
 
 def test_an_interrupted_call_leaves_nothing_in_place(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ class Things:
         return self._known[key]
 
     def _demo(self, annotations: str) -> Thing:
-        values = self.config.rendered[annotations].model_dump(mode="json")
+        wanted = self.config.rendered[annotations]
+        values = wanted.model_dump(mode="json") | {"framing": wanted.framed}
         return Thing("demo", (annotations,), files.as_json(values))
 
     def _samples(self, name: str) -> Thing:

@@ -15,6 +15,7 @@ from posecache import files, skeletons
 from posecache.datasets.demo.figure import NAMES
 from posecache.datasets.demo.pictures import Label, Picture, pictures
 from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
+from posecache.datasets.mpii_people import UNIT, boxes
 
 HALPE_KEYPOINTS = 136  # body, face and hands; the demo labels the body
 
@@ -30,7 +31,7 @@ def write(folder: Path, wanted: DemoSet, threads: int = 1) -> Path:
     taken: list[Picture] = []
     try:
         for index, picture in enumerate(
-            pictures(dataset, wanted.images, wanted.seed, threads), start=1
+            pictures(wanted.framed, wanted.images, wanted.seed, threads), start=1
         ):
             (partial / f"{index:012d}.jpg").write_bytes(picture.jpeg)
             taken.append(picture)
@@ -39,9 +40,9 @@ def write(folder: Path, wanted: DemoSet, threads: int = 1) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     path = folder / ANNOTATIONS[dataset].format(split=split)
-    writers: dict[str, Callable[[list[Picture]], str | bytes]]
+    writers: dict[str, Callable[[list[Picture], str], str | bytes]]
     writers = {"coco": _coco, "mpii": _mpii, "halpe": _halpe}
-    files.write_atomically(path, writers[dataset](taken))
+    files.write_atomically(path, writers[dataset](taken, wanted.framed))
     return path
 
 
@@ -49,11 +50,11 @@ def _indices(skeleton: str) -> list[int]:
     return [NAMES.index(name) for name in skeletons.load(skeleton).keypoints]
 
 
-def _coco(taken: list[Picture]) -> str:
-    """COCO keypoint JSON; each annotation also has `head_box`, which makes PCKh computable."""
+def _coco(taken: list[Picture], framing: str) -> str:
+    """COCO keypoint JSON."""
     skeleton = skeletons.load("coco17")
     annotations = [
-        _annotation(label, "coco17") | {"image_id": image_id, "head_box": list(label.head_box)}
+        _annotation(label, "coco17", framing) | {"image_id": image_id}
         for image_id, label in _visible(taken)
     ]
     category = {
@@ -66,12 +67,12 @@ def _coco(taken: list[Picture]) -> str:
     return _json(taken, annotations, category)
 
 
-def _halpe(taken: list[Picture]) -> str:
+def _halpe(taken: list[Picture], framing: str) -> str:
     """Halpe full-body JSON: 136 keypoints, of which the first 26 are labelled."""
     padding = [0.0] * 3 * (HALPE_KEYPOINTS - 26)
     annotations = []
     for image_id, label in _visible(taken):
-        annotation = _annotation(label, "halpe26") | {"image_id": image_id}
+        annotation = _annotation(label, "halpe26", framing) | {"image_id": image_id}
         annotation["keypoints"] += padding
         annotations.append(annotation)
     category = {"id": 1, "name": "person", "supercategory": "person", "keypoints": []}
@@ -88,8 +89,11 @@ def _visible(taken: list[Picture]) -> list[tuple[int, Label]]:
     ]
 
 
-def _annotation(label: Label, skeleton: str) -> dict[str, Any]:
-    """The annotation of a person in the form that COCO and Halpe share."""
+def _annotation(label: Label, skeleton: str, framing: str) -> dict[str, Any]:
+    """The annotation of a person in the form that COCO and Halpe share.
+
+    It also has `head_box`, which makes PCKh computable.
+    """
     indices = _indices(skeleton)
     seen = label.visibility[indices]
     points = np.where(seen[:, None] > 0, label.keypoints[indices], 0).round(2)
@@ -97,12 +101,22 @@ def _annotation(label: Label, skeleton: str) -> dict[str, Any]:
     return {
         "keypoints": [number for triple in triples for number in triple],
         "num_keypoints": int((seen > 0).sum()),
-        "bbox": list(label.box),
+        "bbox": _box(label, framing),
+        "head_box": list(label.head_box),
         "area": label.area,
         "iscrowd": 0,
         "category_id": 1,
         "segmentation": [],
     }
+
+
+def _box(label: Label, framing: str) -> list[float]:
+    """A person's box xywh: of its visible pixels in COCO, by its position and size in MPII."""
+    if framing == "coco":
+        return list(label.box)
+    center = np.array([label.center]) + 1
+    box: list[float] = boxes(center, np.array([label.height / UNIT]))[0].round(2).tolist()
+    return box
 
 
 def _json(taken: list[Picture], annotations: list[dict[str, Any]], category: dict[str, Any]) -> str:
@@ -121,7 +135,7 @@ def _json(taken: list[Picture], annotations: list[dict[str, Any]], category: dic
     return json.dumps(record) + "\n"
 
 
-def _mpii(taken: list[Picture]) -> bytes:
+def _mpii(taken: list[Picture], _: str) -> bytes:
     """The structure of MPII's mpii_human_pose_v1_u12_1.mat; positions are 1-based."""
     annolist = [
         {
@@ -168,7 +182,7 @@ def _rect(label: Label) -> dict[str, Any]:
         "x2": x + width + 1,
         "y2": y + height + 1,
         "annopoints": _structs([{"point": _structs(points)}]),
-        "scale": label.height / 200,
+        "scale": label.height / UNIT,
         "objpos": _structs([{"x": label.center[0] + 1, "y": label.center[1] + 1}]),
     }
 

@@ -48,7 +48,7 @@ MPII = Framing(
     style="athletic",
     background=(45, 160),
 )
-FRAMINGS = {"coco": COCO, "mpii": MPII, "halpe": COCO}
+FRAMINGS = {"coco": COCO, "mpii": MPII}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +73,11 @@ class Picture:
     labels: list[Label]
 
 
-def pictures(dataset: str, count: int, seed: int, threads: int = 1) -> Iterator[Picture]:
-    """`count` pictures framed as `dataset`; picture i depends only on (dataset, seed, i)."""
-    framing = FRAMINGS[dataset]
+def pictures(framing: str, count: int, seed: int, threads: int = 1) -> Iterator[Picture]:
+    """`count` pictures framed as in `framing`; picture i depends only on (framing, seed, i)."""
+    chosen = FRAMINGS[framing]
     return ahead(
-        lambda i: take(framing, np.random.default_rng([seed, i])), range(count), threads=threads
+        lambda i: take(chosen, np.random.default_rng([seed, i])), range(count), threads=threads
     )
 
 

@@ -12,12 +12,22 @@ ANNOTATIONS = {
     "mpii": "annotations/mpii_{split}.mat",
     "halpe": "annotations/halpe_{split}.json",
 }
+# How each dataset frames people; Halpe's pictures are COCO's.
+FRAMED = {"coco": "coco", "mpii": "mpii", "halpe": "coco"}
 
 
 class DemoSet(Settings):
     """One rendered split."""
 
-    dataset: Literal["coco", "mpii", "halpe"] = Field(description="whose framing and file format")
+    dataset: Literal["coco", "mpii", "halpe"] = Field(description="whose file format")
     split: Name = Field(description="name of the folder of pictures")
     images: PositiveInt = Field(description="number of pictures")
     seed: Seed = Field(description="other people")
+    framing: Literal["coco", "mpii"] | None = Field(
+        None, description="how people are posed, taken and boxed; null: as in the dataset"
+    )
+
+    @property
+    def framed(self) -> str:
+        """The framing of the pictures and of their boxes."""
+        return self.framing or FRAMED[self.dataset]
