@@ -39,6 +39,20 @@ def test_by_hand() -> None:
     assert found == pytest.approx({"wrist": 75.0, "mean": 200 / 3, "mean@0.1": 100 / 3})
 
 
+def test_further_groups_are_means_of_their_keypoints_at_both_thresholds() -> None:
+    """Head 10 px: the thorax is 4 px off, the pelvis 6 px, the neck 0.5 px."""
+    names = ("thorax", "pelvis", "head_top", "upper_neck")
+    truth = np.zeros((1, 4, 2))
+    guess = truth.copy()
+    guess[0, :, 0] = 4.0, 6.0, 0.0, 0.5
+    found = grouped(guess, truth, np.ones((1, 4)), np.array([10.0]), names)
+    assert (found["trunk"], found["trunk@0.1"]) == (50.0, 0.0)
+    assert (found["neck"], found["neck@0.1"]) == (100.0, 100.0)
+    assert (found["midline"], found["midline@0.1"]) == (75.0, 50.0)
+    assert (found["head"], found["mean"]) == (100.0, 100.0)  # MPII's mean: no thorax, no pelvis
+    assert "face" not in found
+
+
 def test_nothing_labelled_is_an_error() -> None:
     zeros = np.zeros((1, 1, 2))
     with pytest.raises(ValueError, match="none of the benchmark's keypoints"):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from posecache import skeletons
-from posecache.scores.settings import PCKH_GROUPS
+from posecache.scores.settings import FURTHER_GROUPS, PCKH_GROUPS
 
 THRESHOLD, STRICT = 0.5, 0.1
 LEFT_OUT = ("pelvis", "thorax")  # left out of every mean, as in MPII's evaluation
@@ -26,7 +26,8 @@ def mpii_pckh(
     mean of its joints; the means weigh each joint by how often it is labelled.
     """
     names = skeletons.load("mpii16").keypoints
-    return grouped(predictions + 1.0, keypoints, labelled, head_size, names)
+    found = grouped(predictions + 1.0, keypoints, labelled, head_size, names)
+    return {key: found[key] for key in (*PCKH_GROUPS, "mean", "mean@0.1")}
 
 
 def grouped(
@@ -38,18 +39,21 @@ def grouped(
 ) -> dict[str, float]:
     """MPII's groups and means over the keypoints `names`, both in the same image px.
 
-    Groups with a joint that is not among `names` are left out.
+    Further groups are given at both thresholds, as `face` and `face@0.1`. Groups with a joint that
+    is not among `names` are left out.
     """
     labelled = np.asarray(labelled, bool).reshape(keypoints.shape[:2])
     distance = normalised_distance(predictions, keypoints, labelled, head_size)
     loose = percentages(distance <= THRESHOLD, labelled)
     strict = percentages(distance <= STRICT, labelled)
     place = {name: index for index, name in enumerate(names)}
-    result = {
-        group: float(np.mean([loose[place[joint]] for joint in joints]))
-        for group, joints in PCKH_GROUPS.items()
-        if all(joint in place for joint in joints)
-    }
+    result = {}
+    for group, joints in (PCKH_GROUPS | FURTHER_GROUPS).items():
+        if all(joint in place for joint in joints):
+            indices = [place[joint] for joint in joints]
+            result[group] = float(loose[indices].mean())
+            if group in FURTHER_GROUPS:
+                result[f"{group}@0.1"] = float(strict[indices].mean())
     counted = [index for name, index in place.items() if name not in LEFT_OUT]
     weight = labelled[:, counted].sum(0)
     if not weight.sum():

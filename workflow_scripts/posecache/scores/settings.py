@@ -16,13 +16,25 @@ PCKH_GROUPS = {
     "knee": ("left_knee", "right_knee"),
     "ankle": ("left_ankle", "right_ankle"),
 }
+LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+# Groups that MPII's evaluation does not print: MPII's own keypoints, COCO's own, those of both.
+FURTHER_GROUPS = {
+    "neck": ("upper_neck",),
+    "trunk": ("thorax", "pelvis"),
+    "midline": ("head_top", "upper_neck", "thorax", "pelvis"),
+    "face": ("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
+    "limbs": tuple(joint for group in LIMBS for joint in PCKH_GROUPS[group]),
+}
 COCO_KEYS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 # CrowdPose's kinds of images by their crowdIndex, as its evaluation has them (its paper says 0.1).
 CROWD_KINDS = {"AP_easy": (-1.0, 0.2), "AP_medium": (0.2, 0.8), "AP_hard": (0.8, float("inf"))}
 # The numbers that a metric may give, all in 0-100.
 NUMBERS = {
     "oks": (*COCO_KEYS, *CROWD_KINDS),
-    "pckh": (*PCKH_GROUPS, "mean", "mean@0.1"),
+    "pckh": (
+        *(*PCKH_GROUPS, "mean", "mean@0.1"),
+        *(f"{group}{limit}" for group in FURTHER_GROUPS for limit in ("", "@0.1")),
+    ),
 }
 
 
