@@ -9,7 +9,7 @@ from pathlib import Path
 from posecache import files, records
 from posecache.config.options import yaml_of
 from posecache.stage import run_stage
-from posecache.tables import making
+from posecache.tables import making, markdown
 from posecache.tables.settings import OwnTable
 from posecache.tables.specs import TABLES, cast
 from posecache.tables.table import Table
@@ -78,9 +78,9 @@ def write(arguments: argparse.Namespace) -> None:
     """Make the table and write both of its files."""
     table, scores = described(arguments), making.read_scores(arguments.scores)
     frame = making.make(arguments.table, table, scores)
-    text = making.as_markdown(table, frame)
+    text = markdown.as_markdown(table, frame)
     if arguments.teachers:
-        text += "\n" + making.teachers_markdown(scores, dict(arguments.teachers))
+        text += "\n" + markdown.teachers_markdown(scores, dict(arguments.teachers))
     files.write_atomically(arguments.out.with_suffix(".md"), text)
     files.write_atomically(arguments.out, frame.to_csv(index=False, float_format="%.2f"))
 

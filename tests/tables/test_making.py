@@ -9,6 +9,7 @@ import pytest
 
 from posecache import files
 from posecache.tables import making
+from posecache.tables.markdown import as_markdown, teachers_markdown
 from posecache.tables.specs import BOTH, JOINTS, TABLES, TEN, cast
 from posecache.tables.table import Table
 
@@ -72,7 +73,7 @@ def test_every_table_fills_in_beside_the_published_one(name: str) -> None:
         difference = frame[f"difference_{column}"]
         assert ((ours - theirs) - difference).abs().max() < 0.006 or theirs.isna().all()
         assert (theirs.isna() | ours.notna()).all()  # each published number has ours beside it
-    text = making.as_markdown(table, frame)
+    text = as_markdown(table, frame)
     assert text.count("\n|") == len(frame) + 2
     assert "nan" not in text
 
@@ -123,7 +124,7 @@ def test_a_missing_score_is_named() -> None:
 
 
 def test_markdown_sets_shared_keypoints_in_italics() -> None:
-    lines = making.as_markdown(published("table1"), table1()).splitlines()
+    lines = as_markdown(published("table1"), table1()).splitlines()
     assert len(lines) == 12
     assert lines[0].endswith("Ours, and the published number in parentheses.")
     assert "| *21.00* (77.62) |" in lines[6]
@@ -132,5 +133,5 @@ def test_markdown_sets_shared_keypoints_in_italics() -> None:
 
 
 def test_teachers_are_printed_with_their_benchmarks() -> None:
-    text = making.teachers_markdown(SCORES, {"mpii-t": ["mpii"]})
+    text = teachers_markdown(SCORES, {"mpii-t": ["mpii"]})
     assert "| mpii-t | mpii | 12 | PCKh 10.00, PCKh@0.1 10.00 |" in text

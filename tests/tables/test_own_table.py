@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from posecache.tables.making import as_markdown, make
+from posecache.tables.making import make
+from posecache.tables.markdown import as_markdown
 from posecache.tables.settings import OwnTable
 
 COLUMNS = {"AP": ["coco", "AP"], "AP (L)": ["coco", "APL"], "PCKh": ["mpii", "mean"]}

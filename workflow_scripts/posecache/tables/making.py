@@ -1,20 +1,22 @@
 """Making a table from scores: our numbers, beside the published ones where there are any."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from posecache import files
-from posecache.tables.specs import SHARED
-from posecache.tables.table import OURS, Row, Table
+from posecache.runs import student_of
+from posecache.tables.table import OURS, SEEDS, Row, Table, spread_of
 
 # What all scores of a column must share; those of PCKh have no `rescore` and no `nms`.
 AGREED = ("metric", "boxes", "flip", "n", "samples", "rescore", "nms")
 
 Score = Mapping[str, Any]
 Scores = Mapping[tuple[str, str], Score]  # by model and benchmark
+Run = Mapping[str, Score]  # by dataset, of one model
 
 
 def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], Score]:
@@ -26,28 +28,47 @@ def read_scores(paths: Iterable[Path]) -> dict[tuple[str, str], Score]:
 def make(name: str, table: Table, scores: Scores) -> pd.DataFrame:
     """A table: labels, our model, our numbers, the published ones, the differences; in 0-100.
 
+    Where students have several training runs among `scores`, numbers are means over these, with
+    their sample standard deviations (of n - 1) and the number of runs in further columns.
+
     Raises ValueError for a score that is not among `scores`, and where scores of one column were
     made by different protocols.
     """
     published, records = _published(table), []
     used: dict[str, list[Score]] = {}
     for row in table.rows:
-        own = {dataset: _score(name, scores, row, dataset) for dataset in row.benchmarks}
-        for dataset, score in own.items():
-            used.setdefault(dataset, []).append(score)
+        runs = _runs(name, scores, row)
+        for dataset in row.benchmarks:
+            used.setdefault(dataset, []).extend(run[dataset] for run in runs)
         labels = dict(zip(table.labels, row.labels, strict=True))
         theirs = None if published is None else published.get(row.labels, {})
-        records.append(labels | _numbers(table, row, own, theirs))
+        records.append(labels | _numbers(table, row, runs, theirs))
     for column in used.values():
         _check_protocols(name, column)
-    return pd.DataFrame.from_records(records)
+    frame = pd.DataFrame.from_records(records)
+    if (frame[SEEDS] > 1).any():
+        return frame
+    return frame.drop(columns=[SEEDS, *(spread_of(column) for column in _names(table))])
 
 
-def _score(name: str, scores: Scores, row: Row, dataset: str) -> Score:
-    key = (row.model, row.benchmarks[dataset])
-    if key not in scores:
-        raise ValueError(f"{name}: no score of {key[0]} on {key[1]} is given")
-    return scores[key]
+def _names(table: Table) -> list[str]:
+    """The columns of numbers that have a mean and a spread."""
+    return [column.name for column in table.columns] + (["average"] if table.averaged else [])
+
+
+def _runs(name: str, scores: Scores, row: Row) -> list[Run]:
+    """The scores of each training run of a row's student by dataset."""
+    models = dict.fromkeys(model for model, _ in scores if student_of(model) == row.model)
+    return [
+        {dataset: _score(name, scores, model, b) for dataset, b in row.benchmarks.items()}
+        for model in models or [row.model]
+    ]
+
+
+def _score(name: str, scores: Scores, model: str, benchmark: str) -> Score:
+    if (model, benchmark) not in scores:
+        raise ValueError(f"{name}: no score of {model} on {benchmark} is given")
+    return scores[model, benchmark]
 
 
 def _published(table: Table) -> dict[tuple[str, ...], Mapping[str, Any]] | None:
@@ -69,28 +90,39 @@ def _published(table: Table) -> dict[tuple[str, ...], Mapping[str, Any]] | None:
 
 
 def _numbers(
-    table: Table, row: Row, scores: Mapping[str, Score], theirs: Mapping[str, Any] | None
+    table: Table, row: Row, runs: Sequence[Run], theirs: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Our model and numbers, the published ones, the differences; NaN where there is none."""
-    ours = {
-        column.name: scores[column.dataset]["metrics"].get(column.metric, float("nan"))
-        if column.dataset in scores
-        else float("nan")
-        for column in table.columns
-    }
+    """Our model, its numbers' means and spreads, the published numbers, the differences.
+
+    NaN where there is none.
+    """
+    each = np.array([_numbers_of(table, run) for run in runs])
+    ours = dict(zip(_names(table), each.mean(0).tolist(), strict=True))
+    spread = each.std(0, ddof=1) if len(runs) > 1 else np.full(len(ours), np.nan)
     found: dict[str, Any] = {OURS: row.model}
-    found |= {name: round(value, 2) for name, value in ours.items()}
+    found |= {column.name: round(ours[column.name], 2) for column in table.columns}
     if table.keypoints:
-        found["keypoints"] = int(next(iter(scores.values()))["num_keypoints"])
-    if table.averaged:
-        first, second = table.averaged
-        ours["average"] = (ours[first] + ours[second]) / 2
-        found["average"] = round(ours["average"], 2)
+        found["keypoints"] = int(next(iter(runs[0].values()))["num_keypoints"])
+    found |= {name: round(value, 2) for name, value in ours.items()}
+    found |= {spread_of(n): round(v, 2) for n, v in zip(ours, spread.tolist(), strict=True)}
+    found[SEEDS] = len(runs)
     if theirs is not None:
         known = {name: float(theirs.get(name, "nan")) for name in ours}
         found |= {f"published_{name}": value for name, value in known.items()}
         found |= {f"difference_{name}": round(v - known[name], 2) for name, v in ours.items()}
     return found
+
+
+def _numbers_of(table: Table, run: Run) -> list[float]:
+    """One run's numbers, those of `_names`."""
+    found = {
+        column.name: float(run[column.dataset]["metrics"].get(column.metric, "nan"))
+        if column.dataset in run
+        else float("nan")
+        for column in table.columns
+    }
+    average = [] if table.averaged is None else [np.mean([found[c] for c in table.averaged])]
+    return [*found.values(), *map(float, average)]
 
 
 def _check_protocols(table: str, scores: list[Score]) -> None:
@@ -104,54 +136,3 @@ def _check_protocols(table: str, scores: list[Score]) -> None:
                     f"{table} would mix protocols: {first['model']} on {first['benchmark']} has "
                     f"{key} {a}, {score['model']} on {score['benchmark']} has {b}"
                 )
-
-
-def as_markdown(table: Table, frame: pd.DataFrame) -> str:
-    """A table as it is printed: the published number in parentheses after ours.
-
-    Numbers of starred rows over the 12 shared keypoints are in italics.
-    """
-    headings = [*table.labels, OURS, *(column.heading for column in table.columns)]
-    headings += ["Kpts"] if table.keypoints else []
-    headings += ["Avg"] if table.averaged else []
-    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
-    for row, record in zip(table.rows, frame.to_dict("records"), strict=True):
-        shared = {d for d, b in row.benchmarks.items() if b == SHARED.get(d)}
-        cells = [label.replace("*", r"\*") for label in (*row.labels, row.model)]
-        cells += [_cell(record, c.name, c.dataset in shared) for c in table.columns]
-        cells += [str(record["keypoints"])] if table.keypoints else []
-        cells += [_cell(record, "average", False)] if table.averaged else []
-        lines.append("| " + " | ".join(cells) + " |")
-    told = "" if table.published is None else "Ours, and the published number in parentheses."
-    title = " ".join(part for part in (f"{table.title}." if table.title else "", told) if part)
-    return (f"{title}\n\n" if title else "") + _joined(lines)
-
-
-def _cell(record: Mapping[Any, Any], name: str, italic: bool) -> str:
-    mark = "*" if italic else ""
-    theirs = f"published_{name}"
-    published = f" ({_shown(record[theirs])})" if theirs in record else ""
-    return f"{mark}{_shown(record[name])}{mark}{published}"
-
-
-def _shown(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.2f}"
-
-
-def _joined(lines: Iterable[str]) -> str:
-    return "\n".join(lines) + "\n"
-
-
-def teachers_markdown(scores: Scores, teachers: Mapping[str, list[str]]) -> str:
-    """Each teacher on benchmarks of its own dataset."""
-    lines = ["| Teacher | Benchmark | Keypoints | Scores |", "|---|---|---|---|"]
-    for teacher, benchmarks in teachers.items():
-        for benchmark in benchmarks:
-            score = scores[teacher, benchmark]
-            metrics = score["metrics"]
-            shown = {k: metrics[k] for k in ("mean", "mean@0.1", "AP", "AR") if k in metrics}
-            names = {"mean": "PCKh", "mean@0.1": "PCKh@0.1"}
-            text = ", ".join(f"{names.get(k, k)} {v:.2f}" for k, v in shown.items())
-            count = len(score["protocol"]["keypoints"])
-            lines.append(f"| {teacher} | {benchmark} | {count} | {text} |")
-    return _joined(lines)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from posecache.settings import Name, Settings
-from posecache.tables.table import OURS, Column, Row, Table
+from posecache.tables.table import OURS, SEEDS, Column, Row, Table
 
 LABEL = "model"  # the column with the rows' labels
 Cell = Annotated[tuple[Name, str], Field(strict=False)]  # a benchmark and a number; a list in YAML
@@ -36,7 +36,7 @@ class OwnTable(Settings):
     @field_validator("columns")
     @classmethod
     def _own_headings(cls, columns: dict[str, Any]) -> dict[str, Any]:
-        taken = [heading for heading in columns if heading in (LABEL, OURS)]
+        taken = [heading for heading in columns if heading in (LABEL, OURS, SEEDS)]
         if taken:
             raise ValueError(f"{taken[0]!r} is the heading of another column")
         return columns

@@ -38,7 +38,7 @@ DISTILLED = (("no", "combined"), ("yes", "unified"))
 def _by_distillation(benchmarks: Mapping[str, str]) -> tuple[Row, ...]:
     """Rows of each student size, without and with teachers."""
     return tuple(
-        Row((size, distil), f"{size}.{role}", benchmarks)
+        Row((size, distil), f"{size}.{role}", benchmarks, size)
         for size in SIZES
         for distil, role in DISTILLED
     )
@@ -47,7 +47,7 @@ def _by_distillation(benchmarks: Mapping[str, str]) -> tuple[Row, ...]:
 def _report_students(size: str) -> tuple[Row, ...]:
     """Students trained on COCO, on both datasets, on both with teachers; long and short runs."""
     return tuple(
-        Row((dataset, distilled, epochs), f"{size}.{role}{suffix}", benchmarks)
+        Row((dataset, distilled, epochs), f"{size}.{role}{suffix}", benchmarks, epochs)
         for epochs, suffix in (("420", ""), ("50", "-short"))
         for dataset, distilled, role, benchmarks in (
             ("COCO", "no", "coco", {"coco": "coco"}),
@@ -80,7 +80,7 @@ TABLES = {
         labels=("model", "training"),
         columns=(*PCKH, *_columns("coco", "coco_", SIX)),
         rows=tuple(
-            Row((size, training), f"{size}.{role}", benchmarks)
+            Row((size, training), f"{size}.{role}", benchmarks, size)
             for size in SIZES
             for training, role, benchmarks in (
                 ("MPII", "mpii", BOTH),

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OURS = "ours"  # the column with our models' names
+SEEDS = "seeds"  # the column with the number of training runs, where it is more than one
+
+
+def spread_of(column: str) -> str:
+    """The column with a number's standard deviation over the training runs."""
+    return f"{column}_sd"
 
 
 @dataclass(frozen=True)
@@ -19,11 +25,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row's labels, the model that is scored, and the benchmark on each dataset."""
+    """A row's labels, the student or teacher that is scored, and the benchmark on each dataset."""
 
     labels: tuple[str, ...]
     model: str
     benchmarks: Mapping[str, str]
+    group: str = ""  # the rows of a group are compared with each other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,5 +48,5 @@ class Table:
 
     @property
     def scores(self) -> list[tuple[str, str]]:
-        """(model, benchmark) of every score that the table is made from."""
+        """(student or teacher, benchmark) of every score that the table is made from."""
         return list(dict.fromkeys((r.model, b) for r in self.rows for b in r.benchmarks.values()))
