@@ -113,6 +113,8 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "students.*.distil.alpha": ("students.unified-t.distil.alpha", 0.5),
     "students.*.distil.teachers": ("students.unified-t.distil.teachers.teacher-coco", 0.5),
     "students.*.distil.mode": ("students.unified-t.distil.mode", "authors-code"),
+    "seeds": ("seeds", [0, 1]),
+    "students.*.seeds": ("students.coco-t.seeds", [0, 1]),
     "students.*.benchmarks": ("students.more.benchmarks", ["coco", "own", "heads", "mpii"]),
     "benchmarks.*.samples": ("benchmarks.own.samples", "coco-val"),
     "benchmarks.*.metric": ("benchmarks.coco-pckh.metric", "oks"),

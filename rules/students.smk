@@ -10,7 +10,7 @@ rule train_student:
     benchmark:
         f"{BENCHMARKS}/train_student/{{model}}.tsv"
     wildcard_constraints:
-        model=any_of(CONFIG.students),
+        model=any_of(CONFIG.runs),
     conda:
         "../envs/posecache.yaml"
     threads: THREADS

@@ -58,7 +58,7 @@ def plan(found: config.Config) -> None:
         resources.caching_mb(found, name)
     for name in found.samples:
         stages.prepare_samples(name)
-    for name, student in [(b, s) for s in found.students for b in found.benchmarks_of(s)]:
+    for name, student in [(b, s) for s in found.runs for b in found.benchmarks_of(s)]:
         stages.score(student, name)
         stages.cache_logits(student, found.benchmarks[name].samples)
     assert bool(stages.everything) == bool(found.students or stages.things.tables)

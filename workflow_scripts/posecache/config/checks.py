@@ -40,13 +40,10 @@ def _models(config: Config) -> Iterator[str]:
             yield f"students.{name}: a teacher has this name too"
     for name, train in config.trained.items():
         yield from _training_sets(config, f"{config.trained_key(name)}.samples", train)
-    for name, student in config.students.items():
-        yield from _unknown(
-            f"students.{name}.distil.teachers", config.teachers_of(name), config.teachers
-        )
-        yield from _unknown(
-            f"students.{name}.benchmarks", student.benchmarks or [], config.benchmarks
-        )
+    for name, run in config.runs.items():
+        key = config.trained_key(name)
+        yield from _unknown(f"{key}.distil.teachers", config.teachers_of(name), config.teachers)
+        yield from _unknown(f"{key}.benchmarks", run.benchmarks or [], config.benchmarks)
 
 
 def _training_sets(config: Config, key: str, train: Train) -> Iterator[str]:

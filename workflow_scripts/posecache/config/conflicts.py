@@ -71,15 +71,15 @@ def _keypoints(config: Config) -> Iterator[str]:
 
 def _scored(config: Config) -> Iterator[tuple[str, str, str]]:
     """The key, the model and the benchmark of each score that the configuration names itself."""
-    for name, student in config.students.items():
-        for benchmark in student.benchmarks or []:
-            yield f"students.{name}.benchmarks", name, benchmark
+    for name, run in config.runs.items():
+        for benchmark in run.benchmarks or []:
+            yield f"{config.trained_key(name)}.benchmarks", name, benchmark
     for name, benchmarks in config.tables.teachers.items():
         for benchmark in benchmarks:
             yield f"tables.teachers.{name}", name, benchmark
     for name, entry in config.tables.own.items():
         for model, benchmark in entry.table().scores:
-            yield f"tables.own.{name}", model, benchmark
+            yield f"tables.own.{name}", config.models_of(model)[0], benchmark
 
 
 def _protocols(config: Config) -> Iterator[str]:

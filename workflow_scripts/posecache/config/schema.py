@@ -4,6 +4,7 @@ Each stage's settings are classes beside its code; here they are nested, with th
 sections refer to each other.
 """
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -21,9 +22,10 @@ from posecache.datasets.records import GROUND_TRUTH
 from posecache.datasets.settings import AnnotationFiles
 from posecache.logits.settings import BATCH, Caching
 from posecache.models.settings import Import
+from posecache.runs import run_name, student_of
 from posecache.samples.settings import Crops
 from posecache.scores.settings import Measure
-from posecache.settings import Folder, Name, Settings, distinct
+from posecache.settings import Folder, Name, Seed, Settings, distinct
 from posecache.tables.settings import OwnTable
 from posecache.tables.specs import TABLES, cast
 from posecache.tables.table import Table
@@ -31,6 +33,7 @@ from posecache.training.recipe import Distil, Init, Recipe, merge
 
 Names = Annotated[list[Name], AfterValidator(distinct)]
 SomeNames = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(distinct)]
 
 
 class Demo(Settings):
@@ -81,6 +84,7 @@ class Student(Train):
     """A student; without `distil` it learns from labels only."""
 
     distil: Distil | None = None
+    seeds: Seeds | None = None  # one training run each; None: the common `seeds`
     benchmarks: Names | None = None  # None: all that count any of its keypoints
 
 
@@ -159,6 +163,7 @@ class Config(Settings):
     training: dict[str, Any] = {}
     teachers: dict[Name, Teacher] = {}
     students: dict[Name, Student]
+    seeds: Seeds | None = None  # of all students; None: the recipe's own
     benchmarks: dict[Name, Benchmark]
     tables: Tables = Tables()
     logits: Logits = Logits()
@@ -169,12 +174,31 @@ class Config(Settings):
         """Each annotation file that is rendered and its set."""
         return {} if self.demo is None else self.demo.files
 
+    @cached_property
+    def runs(self) -> dict[str, Student]:
+        """Every training run of a student, one a seed, by its model's name."""
+        found = {}
+        for name, student in self.students.items():
+            default = Recipe.model_fields["seed"].default
+            own = merge(self.training, student.training).get("seed", default)
+            for seed in student.seeds or self.seeds or [own]:
+                training = {**student.training, "seed": seed}
+                run = student.model_copy(update={"training": training})
+                found[run_name(name, seed, own)] = run
+        return found
+
+    def models_of(self, name: str) -> list[str]:
+        """The models that a student's or a teacher's name stands for, a student's by its seeds."""
+        if name in self.teachers:
+            return [name]
+        return [model for model in self.runs if student_of(model) == name]
+
     @property
     def trained(self) -> dict[str, Train]:
-        """Every model that is trained here, students and home-trained teachers."""
+        """Every model that is trained here, students' runs and home-trained teachers."""
         entries = self.teachers.items()
         teachers = {n: t.train for n, t in entries if isinstance(t, HomeTrainedTeacher)}
-        return teachers | dict(self.students)
+        return teachers | dict(self.runs)
 
     @property
     def imported(self) -> dict[str, ImportedTeacher]:
@@ -183,11 +207,12 @@ class Config(Settings):
 
     def trained_key(self, model: str) -> str:
         """The key of a trained model's entry."""
-        return f"students.{model}" if model in self.students else f"teachers.{model}.train"
+        student = student_of(model)
+        return f"students.{student}" if model in self.runs else f"teachers.{model}.train"
 
     def distil(self, model: str) -> Distil | None:
         """How a model learns from teachers; None if it does not."""
-        return self.students[model].distil if model in self.students else None
+        return self.runs[model].distil if model in self.runs else None
 
     def teachers_of(self, model: str) -> list[str]:
         """The teachers that a model learns from."""
@@ -195,15 +220,20 @@ class Config(Settings):
         return [] if distil is None else list(distil.teachers)
 
     def students_of(self, teacher: str) -> list[str]:
-        """The students that learn from a teacher."""
-        return [name for name in self.students if teacher in self.teachers_of(name)]
+        """The students' runs that learn from a teacher."""
+        return [name for name in self.runs if teacher in self.teachers_of(name)]
 
     def init_model(self, model: str) -> str | None:
-        """The model of this configuration whose weights a training run starts from, if any."""
+        """The model of this configuration whose weights a training run starts from, if any.
+
+        Of a student with several seeds it is the run with the same seed, else the first one.
+        """
         init = self.trained[model].init
-        if init is None or init.weights not in [*self.teachers, *self.students]:
+        if init is None:
             return None
-        return init.weights
+        seed, models = self.recipe(model).seed, self.models_of(init.weights)
+        same = [m for m in models if m in self.runs and self.recipe(m).seed == seed]
+        return next(iter(same or models), None)
 
     def recipe(self, model: str) -> Recipe:
         """The full recipe of a trained model: defaults, `training`, then its own `training`."""
@@ -242,8 +272,8 @@ class Config(Settings):
         return skeletons.part(own, skeletons.shared(own, skeletons.load(entry.shared_with)))
 
     def benchmarks_of(self, student: str) -> list[str]:
-        """The benchmarks on which a student is scored."""
-        named = self.students[student].benchmarks
+        """The benchmarks on which a student's run is scored."""
+        named = self.runs[student].benchmarks
         if named is not None:
             return named
         known = skeletons.load(self.skeleton(student))

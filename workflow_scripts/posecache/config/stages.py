@@ -112,7 +112,7 @@ class Stages:
         if thing.kind == "model":
             (name,) = thing.names
             imported = "import_model" if name in self.config.imported else "train_teacher"
-            return "train_student" if name in self.config.students else imported
+            return "train_student" if name in self.config.runs else imported
         return RULES[thing.kind]
 
     def make_demo(self, wanted: DemoSet) -> list[str]:
@@ -188,13 +188,13 @@ class Stages:
 
     @property
     def wanted(self) -> list[Job]:
-        """What makes each student, its scores, and every table."""
+        """What makes each student's runs, their scores, and every table."""
         config = self.config
-        models = [self.job("model", student) for student in config.students]
+        models = [self.job("model", run) for run in config.runs]
         scores = [
-            self.job("score", student, benchmark)
-            for student in config.students
-            for benchmark in config.benchmarks_of(student)
+            self.job("score", run, benchmark)
+            for run in config.runs
+            for benchmark in config.benchmarks_of(run)
         ]
         return models + scores + [self.job("table", name) for name in self.things.tables]
 

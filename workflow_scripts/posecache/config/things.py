@@ -177,4 +177,5 @@ class Things:
     def table_scores(self, name: str) -> list[tuple[str, str]]:
         """(model, benchmark) of every score that a table is made from."""
         listed = [(t, benchmark) for t, names in self.listed(name).items() for benchmark in names]
-        return list(dict.fromkeys([*self.tables[name].scores, *listed]))
+        wanted = dict.fromkeys([*self.tables[name].scores, *listed])
+        return [(model, b) for entry, b in wanted for model in self.config.models_of(entry)]
