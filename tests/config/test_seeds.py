@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from demo_config import DEMO, changed
+from demo_config import DEMO, ROOT, changed
 
 from posecache import config
 from posecache.config.places import Places, open_experiment
@@ -95,6 +95,15 @@ def test_what_a_run_is_made_from_does_not_depend_on_the_others() -> None:
     keys = {more.job("model", model).key for model in more.config.models_of("unified-t")}
     assert len(keys) == 3
     assert beside.job("table", "table2").key != more.job("table", "table2").key
+
+
+def test_the_demo_with_three_seeds_shares_what_the_demo_makes() -> None:
+    places = open_experiment([ROOT / "configs" / "demo-seeds.yaml"], {})
+    assert len(places.config.runs) == 3 * len(DEMO["students"])
+    assert places.model("unified-s") == "results/models/unified-s"
+    assert places.model("unified-s@2") == "results/seeds/models/unified-s@2"
+    assert places.model("teacher-mpii") == "results/models/teacher-mpii"
+    assert places.table("table1") == "results/seeds/tables/table1.csv"
 
 
 @pytest.mark.parametrize(
