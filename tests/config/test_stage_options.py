@@ -62,7 +62,10 @@ def test_a_sample_set_is_told_what_will_be_needed_of_it() -> None:
     assert read(found.prepare_samples("coco-train"), Expected) == Expected(expect_rows=99)
     assert read(found.prepare_samples("mpii-train"), Expected) == Expected(expect_rows=16)
     assert read(found.prepare_samples("mpii-val"), Expected) == Expected(expect_head_sizes=True)
-    assert read(found.prepare_samples("halpe-val"), Expected) == Expected()
+    assert read(found.prepare_samples("halpe-val"), Expected) == Expected(expect_head_sizes=True)
+    without = changed("benchmarks", {"halpe": DEMO["benchmarks"]["halpe-union21"]})
+    without |= {"students": {}, "tables": {}}
+    assert read(stages(without).prepare_samples("halpe-val"), Expected) == Expected()
 
 
 def test_imported_teachers() -> None:
@@ -149,5 +152,6 @@ def test_everything_is_each_students_scores_and_every_table() -> None:
         for benchmark in DEMO["benchmarks"]:
             assert f"results/scores/{student}/{benchmark}.json" in everything
     tables = {f"table{n}" for n in range(1, 6)} | {f"report_table{n}" for n in range(2, 6)}
+    tables.add("cross")
     assert {f"results/tables/{name}.csv" for name in tables} <= everything
     assert len(everything) == len(DEMO["students"]) * (1 + len(DEMO["benchmarks"])) + len(tables)

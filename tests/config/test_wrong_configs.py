@@ -192,7 +192,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("tables.own", {"a": TABLE | {"columns": {"AP": ["mpii", "AP"]}}}, "expected one of head, sho"),
     ("tables.own", {"a": TABLE | {"columns": {"AP": "coco"}}}, "own.a.columns.AP: input should be"),
     ("tables.own", {"a": TABLE | {"columns": {"model": ["coco", "AP"]}}}, "the heading of another"),
-    ("tables.own", {"table1": TABLE}, "tables.own.table1: a published table has this name too"),
+    ("tables.own", {"table1": TABLE}, "tables.own.table1: a table of posecache has this name too"),
     ("teachers.coco-t", DEMO["teachers"]["teacher-coco"], "students.coco-t: a teacher has this na"),
     ("teachers.teacher-coco.weights", "a.onnx", "teacher-coco: expected either `weights` or `trai"),
     ("teachers.third", {}, "teachers.third: expected either `weights` or `train`"),

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 
 from posecache import files
+from posecache.scores.settings import NUMBERS
 from posecache.tables import making
 from posecache.tables.markdown import as_markdown, teachers_markdown
-from posecache.tables.specs import BOTH, JOINTS, TABLES, TEN, cast
+from posecache.tables.specs import BOTH, TABLES, TEN, cast
 from posecache.tables.table import Table
 
-MPII, COCO = (*JOINTS, "mean@0.1"), tuple(TEN.values())
+MPII, COCO = NUMBERS["pckh"], tuple(TEN.values())
 
 ROLES = {"mpii": 16, "coco": 17, "combined": 21, "unified": 21}
 MODELS = {
@@ -22,7 +23,10 @@ MODELS = {
     for role in ROLES
     for suffix in ("", "-short")
 } | {f"{name}.{dataset}": f"{dataset}-{name}" for name in ("I", "II") for dataset in BOTH}
-CODES = ("mpii", "mpii-shared12", "coco", "coco-shared12", "halpe-union21")
+CODES = (
+    "mpii", "mpii-shared12", "coco", "coco-shared12", "halpe-union21",
+    "coco-cross", "mpii-cross", "mpii-union21",
+)  # fmt: skip
 
 Scores = dict[tuple[str, str], dict[str, Any]]
 
@@ -34,7 +38,8 @@ def made_scores() -> Scores:
         role = part.partition(".")[2].removesuffix("-short")
         for code, benchmark in enumerate(CODES):
             value = 10.0 * (list(ROLES).index(role) + 1) + code
-            keys = MPII if benchmark.startswith("mpii") else COCO
+            pckh = benchmark.startswith("mpii") or benchmark.endswith("cross")
+            keys = MPII if pckh and benchmark != "mpii-union21" else COCO
             protocol = {"boxes": "gt", "flip": True, "n": 5, "samples": benchmark[:4]}
             scores[model, benchmark] = {
                 "model": model,
@@ -68,7 +73,7 @@ def test_every_table_fills_in_beside_the_published_one(name: str) -> None:
     numbers = [column.name for column in table.columns]
     used = frame[numbers].notna()
     assert used.any(axis=1).all()
-    for column in numbers:
+    for column in numbers if table.published else ():
         ours, theirs = frame[column], frame[f"published_{column}"]
         difference = frame[f"difference_{column}"]
         assert ((ours - theirs) - difference).abs().max() < 0.006 or theirs.isna().all()

@@ -103,7 +103,7 @@ def _own_tables(config: Config) -> Iterator[str]:
     for name, table in config.tables.own.items():
         key = f"tables.own.{name}"
         if name in TABLES:
-            yield f"{key}: a published table has this name too"
+            yield f"{key}: a table of posecache has this name too"
         yield from _unknown(f"{key}.rows", table.rows.values(), models)
         for heading, (benchmark, number) in table.columns.items():
             column = f"{key}.columns.{heading}"

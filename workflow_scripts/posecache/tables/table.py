@@ -31,6 +31,7 @@ class Row:
     model: str
     benchmarks: Mapping[str, str]
     group: str = ""  # the rows of a group are compared with each other
+    optional: bool = False  # left out of a published table where nobody plays its part
 
 
 @dataclass(frozen=True, kw_only=True)
