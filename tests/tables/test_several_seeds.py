@@ -42,7 +42,7 @@ def test_numbers_are_means_with_sample_standard_deviations() -> None:
     assert frame["AP_sd"].isna().tolist() == [False, True]
     assert frame["seeds"].tolist() == [3, 1]
     lines = as_markdown(table, frame).splitlines()
-    assert lines[0].startswith("Mean ± standard deviation over 3 seeds")
+    assert lines[0].startswith("Mean ± standard deviation over up to 3 seeds")
     assert lines[-2:] == ["| a | a | 54.0 ± 4.0 |", "| b | b | 40.00 |"]
 
 
@@ -78,7 +78,9 @@ def test_students_of_one_size_on_one_benchmark_are_compared() -> None:
     # Avg is taken of each run: its spread is not made of the two columns'.
     assert (frame.loc[1, "average"], frame.loc[1, "average_sd"]) == (20.5, 0.71)
     assert frame.loc[1, "difference_average"] == pytest.approx(20.5 - 70.89)
-    lines = as_markdown(table, frame).splitlines()[-4:]
+    title, *_, one, two, three, four = as_markdown(table, frame).splitlines()
+    assert "standard deviation over 2 seeds; bold" in title
+    lines = [one, two, three, four]
     assert [line.count("**") for line in lines] == [0, 6, 6, 0]
     assert "| **20.5 ± 0.7** (79.75) |" in lines[1]
 

@@ -34,9 +34,10 @@ def _told(table: Table, frame: pd.DataFrame) -> str:
     """What stands above the table."""
     parts = [f"{table.title}."] if table.title else []
     if SEEDS in frame:
+        most = f"{'' if frame[SEEDS].nunique() == 1 else 'up to '}{frame[SEEDS].max()}"
         parts.append(
-            f"Mean ± standard deviation over {frame[SEEDS].max()} seeds; bold: above all that it "
-            "is compared with by more than both spreads together."
+            f"Mean ± standard deviation over {most} seeds; bold: above all that it is compared "
+            "with by more than both spreads together."
         )
     if table.published is not None:
         parts.append("Ours, and the published number in parentheses.")
