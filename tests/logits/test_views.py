@@ -10,6 +10,7 @@ import tiny
 from posecache import geometry, logits, skeletons
 from posecache.logits import Views, views
 from posecache.models.card import CARD_FILE, Card
+from posecache.models.settings import Heatmap
 
 BOXES = np.array([[10.0, 20, 40, 60], [5, 5, 30, 30]])
 POINTS = np.full((2, 17, 2), np.nan)
@@ -28,6 +29,16 @@ def test_the_default_is_the_upright_crop(tmp_path: Path) -> None:
     found = drawn(Views(), card(tmp_path))
     assert found.shape == (2, 1, 2, 3)
     np.testing.assert_allclose(found[:, 0], geometry.box_matrices(BOXES, tiny.SIZE))
+
+
+def test_with_udp_a_box_ends_at_the_middles_of_the_outer_px(tmp_path: Path) -> None:
+    """A padded box of (10, 20) to (26, 52), at input px (0, 0) to (16, 32) and to (15, 31)."""
+    box, model = np.array([[11.6, 23.2, 12.8, 25.6]]), card(tmp_path)
+    corners = np.array([[10.0, 20.0], [26.0, 52.0]])
+    for udp, end in ((False, (16, 32)), (True, (15, 31))):
+        read = replace(model, heatmap=Heatmap(udp=udp))
+        matrix = views.matrices(Views(), read, box, POINTS[:1], SKELETON, 0)[0, 0]
+        np.testing.assert_allclose(geometry.apply(matrix, corners), [(0, 0), end], atol=1e-9)
 
 
 def test_a_stretched_crop_is_stretched_in_every_view(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from posecache import files
 from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
 from posecache.models import Card
+from posecache.models.settings import Heatmap
 
 CARD = Card(
     name="coco-m",
@@ -28,6 +29,14 @@ def test_a_saved_card_loads_equal(tmp_path: Path) -> None:
     assert Card.load(tmp_path / "card.json") == CARD
 
 
+def test_how_heat_maps_are_read_is_on_the_card(tmp_path: Path) -> None:
+    card = replace(CARD, heatmap=Heatmap(udp=True, softmax=30))
+    card.save(tmp_path / "card.json")
+    assert Card.load(tmp_path / "card.json") == card
+    kept = files.read_json(tmp_path / "card.json")["heatmap"]
+    assert kept == {"udp": True, "shift": False, "softmax": 30.0}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -38,6 +47,8 @@ def test_a_saved_card_loads_equal(tmp_path: Path) -> None:
         ({"color_order": "gbr"}, "color_order: input should be 'rgb' or 'bgr', got 'gbr'"),
         ({"std": [1, 1, 0]}, "std.2: input should be greater than 0, got 0"),
         ({"sha256": "abc"}, "sha256: string should match pattern"),
+        ({"heatmap": {}}, "heatmap.udp: this key is missing"),
+        ({"heatmap": {"udp": True, "softmax": 0}}, "heatmap.softmax: input should be greater"),
         ({"skeleton": ""}, "skeleton: string should have at least 1 character"),
     ],
 )

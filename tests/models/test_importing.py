@@ -10,12 +10,15 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from pydantic import ValidationError
 
 import posecache
+import tiny
+from heatmaps import heatmap_onnx
 from posecache.files import sha256
 from posecache.models import Card
 from posecache.models.importing import check_graph, import_model
-from posecache.models.settings import Import
+from posecache.models.settings import Heatmap, Import
 
 WIDTH, HEIGHT, K = 8, 4, 17
 Axes = tuple[int | str, ...]
@@ -28,15 +31,16 @@ def write_onnx(
     outputs: tuple[str, str] = ("simcc_x", "simcc_y"),
     num_keypoints: int = K,
     rows: int = -1,
+    bins_per_px: int = 2,
     input_type: int = TensorProto.FLOAT,
 ) -> Path:
-    """mean over pixels (B, 3) -> logits (B, K, 2W) and (B, K, 2H); `rows` fixes the batch."""
+    """mean over pixels (B, 3) -> logits (B, K, Wx) and (B, K, Wy); `rows` fixes the batch."""
     nodes = [
         helper.make_node("Cast", ["input"], ["image"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["image"], ["mean"], axes=[2, 3], keepdims=0),
     ]
     weights, values = [], []
-    for name, bins in zip(outputs, (2 * WIDTH, 2 * HEIGHT), strict=True):
+    for name, bins in zip(outputs, (bins_per_px * WIDTH, bins_per_px * HEIGHT), strict=True):
         matrix = np.ones((3, num_keypoints * bins), np.float32)
         shape = np.array([rows, num_keypoints, bins])
         weights += [numpy_helper.from_array(matrix, f"{name}.w")]
@@ -52,7 +56,7 @@ def write_onnx(
 
 
 def check(path: Path) -> None:
-    check_graph(path, num_keypoints=K, input_size=(WIDTH, HEIGHT), split_ratio=2.0)
+    check_graph(path, num_keypoints=K, input_size=(WIDTH, HEIGHT), head="simcc")
 
 
 def how(**changes: Any) -> Import:
@@ -83,6 +87,10 @@ def test_an_undeclared_keypoint_axis_is_accepted(tmp_path: Path) -> None:
             {"num_keypoints": 16},
             r"simcc_x of 2 images is float32 \(2, 16, 16\), expected float32 \(2, 17, 16\)",
         ),
+        (
+            {"bins_per_px": 3},
+            r"simcc_x of 2 images is float32 \(2, 17, 24\), expected .*17, 16\) .* 2 bins per px",
+        ),
         ({"rows": 1}, "cannot be run on 2 images"),
     ],
 )
@@ -101,10 +109,59 @@ def test_an_input_of_another_name_is_refused(tmp_path: Path) -> None:
         check(path)
 
 
-def test_another_number_of_bins_is_refused(tmp_path: Path) -> None:
-    path = write_onnx(tmp_path / "model.onnx")
-    with pytest.raises(ValueError, match=r"expected float32 \(2, 17, 24\) .* and 3 bins per px"):
-        check_graph(path, K, (WIDTH, HEIGHT), split_ratio=3.0)
+def check_maps(path: Path, keypoints: int = 17, size: tuple[int, int] = tiny.SIZE) -> None:
+    check_graph(path, num_keypoints=keypoints, input_size=size, head="heatmap")
+
+
+def test_a_file_of_heat_maps_may_name_its_input_and_output(tmp_path: Path) -> None:
+    check_maps(heatmap_onnx(tmp_path / "model.onnx", udp=False))
+
+
+def test_another_kind_of_head_is_refused(tmp_path: Path) -> None:
+    logits, maps = write_onnx(tmp_path / "a.onnx"), heatmap_onnx(tmp_path / "b.onnx", udp=False)
+    two = heatmap_onnx(tmp_path / "c.onnx", udp=False, outputs=2)
+    with pytest.raises(ValueError, match=r"a.onnx: outputs are simcc_x, simcc_y, expected one for"):
+        check_maps(logits, size=(WIDTH, HEIGHT))
+    with pytest.raises(ValueError, match=r"c.onnx: outputs are maps, maps1, expected one for"):
+        check_maps(two)
+    with pytest.raises(ValueError, match=r"b.onnx: inputs are picture, expected input"):
+        check(maps)
+    model = onnx.load(maps)
+    model.graph.input[0].name = model.graph.node[0].input[0] = "input"
+    onnx.save(model, maps)
+    with pytest.raises(ValueError, match=r"outputs are maps, .*\(a file of heat maps needs `head:"):
+        check_graph(maps, 17, tiny.SIZE, "simcc")
+
+
+def test_heat_maps_of_another_shape_are_refused(tmp_path: Path) -> None:
+    path = heatmap_onnx(tmp_path / "model.onnx", udp=True)
+    expected = (
+        r"its output for 2 images is float32 \(2, 17, 16, 8\), expected float32 \(2, {}, h, w\)"
+    )
+    with pytest.raises(ValueError, match=expected.format(16)):
+        check_maps(path, keypoints=16)
+    model = onnx.load(path)
+    flat = onnx.helper.make_node("Flatten", ["maps"], ["flat"])
+    model.graph.node.append(flat)
+    model.graph.output[0].name = "flat"
+    del model.graph.output[0].type.tensor_type.shape.dim[2:]
+    onnx.save(model, path)
+    with pytest.raises(
+        ValueError, match=r"is float32 \(2, 2176\), expected .*, with h / w = 32 / 16"
+    ):
+        check_maps(path)
+
+
+def test_how_maps_are_read_must_be_said(tmp_path: Path) -> None:
+    base = {"skeleton": "coco17", "input_size": tiny.SIZE}
+    with pytest.raises(ValidationError, match=r"`head: heatmap` needs `heatmap: \{udp: true\}`"):
+        Import(**base, head="heatmap")
+    with pytest.raises(ValidationError, match="`heatmap` belongs to `head: heatmap`"):
+        Import(**base, heatmap=Heatmap(udp=True))
+    (tmp_path / "a.pth").write_bytes(b"weights")
+    how_read = Import(**base, head="heatmap", heatmap=Heatmap(udp=True))
+    with pytest.raises(ValueError, match=r"a.pth: `head: heatmap` is for ONNX files"):
+        import_model(tmp_path / "a.pth", tmp_path / "m", name="m", settings=how_read)
 
 
 def test_weights_in_a_second_file_are_refused(tmp_path: Path) -> None:

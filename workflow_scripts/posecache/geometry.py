@@ -93,6 +93,16 @@ def resize(
     return torch.tensor([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2]], dtype=torch.float64)
 
 
+def to_outer_middles(size: tuple[int, int]) -> Tensor:
+    """Matrix (2, 3), float64, from crop px, where a box ends at `size` (width, height), to those
+    where it ends at the middles of the last px, (width - 1, height - 1).
+
+    Source: MMPose structures/bbox/transforms.py, get_udp_warp_matrix against get_warp_matrix.
+    """
+    x, y = ((side - 1) / side for side in size)
+    return torch.tensor([[x, 0.0, 0.0], [0.0, y, 0.0]], dtype=torch.float64)
+
+
 def zoom(factor: float) -> Tensor:
     """Matrix (2, 3), float64, that multiplies both coordinates."""
     return torch.tensor([[factor, 0.0, 0.0], [0.0, factor, 0.0]], dtype=torch.float64)

@@ -135,6 +135,7 @@ def _identity(model: Path, card: Card, store: SampleStore, settings: Caching) ->
         "model": found,
         "keypoints": list(skeleton.keypoints),
         "flip_pairs": [list(pair) for pair in skeleton.flip_pairs],
+        "heatmap": card.heatmap and card.heatmap.model_dump(mode="json"),
         "split_ratio": card.split_ratio,
         "beta": card.beta,
         "samples": store.seen,

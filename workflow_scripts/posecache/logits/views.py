@@ -35,10 +35,17 @@ def matrices(
                 views.augmentation, card.padding, size, rng,
             )
         )  # fmt: skip
-    stacked = torch.stack(found, dim=1)
-    # A stretched crop is what the authors' code feeds; it aligns corners.
-    stretch = geometry.resize(size, card.input_size, align_corners=True)
-    return geometry.compose(stretch, stacked).numpy()
+    return geometry.compose(_to_input(card), torch.stack(found, dim=1)).numpy()
+
+
+def _to_input(card: Card) -> torch.Tensor:
+    """The matrix (2, 3) from the px of a crop around its box to the model's input px."""
+    if card.crop_size is not None:
+        # A stretched crop is what the authors' code feeds; it aligns corners.
+        return geometry.resize(card.crop_size, card.input_size, align_corners=True)
+    if card.heatmap is not None and card.heatmap.udp:
+        return geometry.to_outer_middles(card.input_size)
+    return geometry.zoom(1.0)
 
 
 def as_read(matrices: np.ndarray, offset: tuple[float, float], *, flip: bool) -> np.ndarray:

@@ -1,6 +1,6 @@
 """A model's card: how to feed `model.onnx`, how to read its outputs and where it comes from."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter,
 
 from posecache import files
 from posecache.contract import BETA, PADDING, SPLIT_RATIO
-from posecache.models.settings import Channels, ColorOrder, Offset
+from posecache.models.settings import Channels, ColorOrder, Heatmap, Offset
 from posecache.settings import explain
 
 # A model is a folder with these files; the card is written last.
@@ -49,6 +49,8 @@ class Card:
     """What the channels are then divided by, in `color_order`."""
     label_offset: Offset = (0.0, 0.0)
     """(x, y) in image px by which its training labels lay too far to the right and down."""
+    heatmap: Heatmap | None = None
+    """How its output is read if it is a heat map a keypoint; None: its outputs are logits."""
     split_ratio: PositiveFloat = SPLIT_RATIO
     """Bins per input px."""
     sigma: tuple[PositiveFloat, PositiveFloat] | None = None
@@ -65,7 +67,8 @@ class Card:
 
     def save(self, path: Path) -> None:
         """Write the card as JSON, whole or not at all; what `load` refuses is not written."""
-        files.write_json(path, asdict(_parse(asdict(self), path)))
+        checked = _parse(vars(self), path)
+        files.write_json(path, TypeAdapter(Card).dump_python(checked, mode="json"))
 
     @staticmethod
     def load(path: Path) -> "Card":

@@ -1,5 +1,5 @@
-"""Models made elsewhere are checked and given a card: ONNX files (MMDeploy's, rtmlib's, ours) and
-MMPose's checkpoints.
+"""Models made elsewhere are checked and given a card: ONNX files (MMDeploy's, rtmlib's, ours, and
+those of heat maps) and MMPose's checkpoints.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from posecache.models.export import INPUT, OUTPUTS, to_bytes
 from posecache.models.folder import write_model
 from posecache.models.networks import Size
 from posecache.models.session import RUNTIME_ERRORS
-from posecache.models.settings import Channels, ColorOrder, Import, is_checkpoint
+from posecache.models.settings import Channels, ColorOrder, HeadName, Import, is_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +47,12 @@ def import_model(
     num_keypoints = skeletons.load(settings.skeleton).num_keypoints
     size, weights = settings.input_size, None
     if is_checkpoint(source.name):
+        if settings.heatmap is not None:
+            raise ValueError(f"{source}: `head: heatmap` is for ONNX files")
         network = checkpoint.network(source, num_keypoints, size)
         model, weights = to_bytes(network, size), checkpoint.as_bytes(network)
     else:
-        check_graph(source, num_keypoints, size, SPLIT_RATIO)
+        check_graph(source, num_keypoints, size, settings.head)
         model = source.read_bytes()
     card = Card(
         name=name,
@@ -63,6 +65,7 @@ def import_model(
         mean=settings.mean or _in_order(IMAGENET_MEAN, settings.color_order),
         std=settings.std or _in_order(IMAGENET_STD, settings.color_order),
         label_offset=settings.label_offset,
+        heatmap=settings.heatmap,
         source=f"imported from {source.name} (sha256 {digest})",
         license=settings.license,
     )
@@ -73,23 +76,48 @@ def import_model(
     return written
 
 
-def check_graph(onnx_path: Path, num_keypoints: int, input_size: Size, split_ratio: float) -> None:
-    """Check that a file takes `input` (batch, 3, H, W) and gives SimCC logits of K keypoints.
+def check_graph(path: Path, num_keypoints: int, input_size: Size, head: HeadName) -> None:
+    """Check that a file takes (batch, 3, H, W), and gives what the head says of K keypoints.
 
     Only the input's batch axis may be free. The outputs' shapes are those of a trial run, not the
     declared ones: MMDeploy's files leave the keypoint axis undeclared. Raises ValueError naming the
     file, what was found and what was expected.
     """
-    _check_declaration(onnx_path, input_size)
-    outputs = _trial_run(onnx_path, input_size)
+    graph = _read_graph(path)
+    given = _checked_input(path, graph, input_size, head)
+    wanted = _checked_outputs(path, graph, head)
+    outputs = _trial_run(path, given, wanted, input_size)
+    if head == "heatmap":
+        _check_maps(path, outputs[0], num_keypoints, input_size)
+    else:
+        _check_logits(path, outputs, num_keypoints, input_size)
+
+
+def _check_logits(
+    path: Path, outputs: list[np.ndarray], num_keypoints: int, input_size: Size
+) -> None:
+    """Check the shapes of SimCC logits."""
     for name, output, side in zip(OUTPUTS, outputs, input_size, strict=True):
         found = _describe(output.dtype, output.shape)
-        expected = _describe(np.float32, (BATCH, num_keypoints, int(side * split_ratio)))
+        expected = _describe(np.float32, (BATCH, num_keypoints, int(side * SPLIT_RATIO)))
         if found != expected:
             raise ValueError(
-                f"{onnx_path}: {name} of {BATCH} images is {found}, expected {expected} for "
-                f"{num_keypoints} keypoints and {split_ratio:g} bins per px"
+                f"{path}: {name} of {BATCH} images is {found}, expected {expected} for "
+                f"{num_keypoints} keypoints and {SPLIT_RATIO:g} bins per px"
             )
+
+
+def _check_maps(path: Path, maps: np.ndarray, num_keypoints: int, input_size: Size) -> None:
+    """Check the shape of heat maps: a map a keypoint, as many input px a cell on both axes."""
+    width, height = input_size
+    right = maps.ndim == 4 and maps.dtype == np.float32
+    right = right and maps.shape[:2] == (BATCH, num_keypoints)
+    if not (right and min(maps.shape[2:]) > 2 and maps.shape[2] * width == maps.shape[3] * height):
+        expected = _describe(np.float32, (BATCH, num_keypoints, "h", "w"))
+        raise ValueError(
+            f"{path}: its output for {BATCH} images is {_describe(maps.dtype, maps.shape)}, "
+            f"expected {expected} for {num_keypoints} keypoints, with h / w = {height} / {width}"
+        )
 
 
 def _checked_sha256(source: Path, expected: str | None) -> str:
@@ -120,23 +148,40 @@ def _in_order(rgb: Channels, color_order: ColorOrder) -> Channels:
     return (red, green, blue) if color_order == "rgb" else (blue, green, red)
 
 
-def _check_declaration(path: Path, input_size: Size) -> None:
-    """Check what the file declares: names of inputs and outputs, the input's type and axes."""
-    graph = _read_graph(path)
+def _checked_input(path: Path, graph: onnx.GraphProto, input_size: Size, head: HeadName) -> str:
+    """The name of the file's one input, whose type and axes are as they should be."""
     weights = {tensor.name for tensor in graph.initializer}
     inputs = {value.name: value for value in graph.input if value.name not in weights}
-    if list(inputs) != [INPUT]:
-        raise ValueError(f"{path}: inputs are {_listed(inputs)}, expected {INPUT}")
-    outputs = [value.name for value in graph.output]
-    if not set(OUTPUTS) <= set(outputs):
-        raise ValueError(f"{path}: outputs are {_listed(outputs)}, expected {_listed(OUTPUTS)}")
-    tensor = inputs[INPUT].type.tensor_type
+    # Files of heat maps come from many exporters, of which each has its own name.
+    name = next(iter(inputs), INPUT) if head == "heatmap" else INPUT
+    if list(inputs) != [name]:
+        expected = "one" if head == "heatmap" else INPUT
+        raise ValueError(f"{path}: inputs are {_listed(inputs)}, expected {expected}")
+    tensor = inputs[name].type.tensor_type
     shape = [dim.dim_value if dim.HasField("dim_value") else "free" for dim in tensor.shape.dim]
     found = _describe(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type), shape)
     width, height = input_size
     expected = _describe(np.float32, ("free", 3, height, width))
     if found != expected:
-        raise ValueError(f"{path}: {INPUT} is {found}, expected {expected}")
+        raise ValueError(f"{path}: {name} is {found}, expected {expected}")
+    return name
+
+
+def _checked_outputs(path: Path, graph: onnx.GraphProto, head: HeadName) -> list[str]:
+    """The names of the outputs that the head reads."""
+    outputs = [value.name for value in graph.output]
+    if head == "heatmap":
+        if len(outputs) != 1:
+            raise ValueError(
+                f"{path}: outputs are {_listed(outputs)}, expected one for `head: heatmap`"
+            )
+        return outputs
+    if not set(OUTPUTS) <= set(outputs):
+        hint = " (a file of heat maps needs `head: heatmap`)" if len(outputs) == 1 else ""
+        raise ValueError(
+            f"{path}: outputs are {_listed(outputs)}, expected {_listed(OUTPUTS)}{hint}"
+        )
+    return OUTPUTS
 
 
 def _read_graph(path: Path) -> onnx.GraphProto:
@@ -150,7 +195,7 @@ def _read_graph(path: Path) -> onnx.GraphProto:
     return graph
 
 
-def _trial_run(path: Path, input_size: Size) -> list[np.ndarray]:
+def _trial_run(path: Path, given: str, wanted: list[str], input_size: Size) -> list[np.ndarray]:
     """The outputs for blank images."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # whatever it would log is also raised as an exception
@@ -158,7 +203,7 @@ def _trial_run(path: Path, input_size: Size) -> list[np.ndarray]:
     blank = np.zeros((BATCH, 3, height, width), np.float32)
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        return session.run(OUTPUTS, {INPUT: blank})
+        return session.run(wanted, {given: blank})
     except RUNTIME_ERRORS as error:
         raise ValueError(f"{path}: cannot be run on {BATCH} images ({error})") from None
 

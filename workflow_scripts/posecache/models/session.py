@@ -11,8 +11,8 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-from posecache import simcc, skeletons
 from posecache.models.card import Card
+from posecache.models.heads import head_of
 
 # ONNX Runtime's exceptions share no base class.
 RUNTIME_ERRORS = (
@@ -50,8 +50,10 @@ class Session:
     ) -> None:
         """Raises ValueError if the file cannot be opened or if `device` is not available."""
         self.path, self.card, self.batch = model, card, batch
-        self.skeleton = skeletons.load(card.skeleton)
         self._session = _open(model, device, threads)
+        self._input: str = self._session.get_inputs()[0].name
+        self._head = head_of(card)
+        self._outputs = self._head.outputs([o.name for o in self._session.get_outputs()])
         self.provider: str = self._session.get_providers()[0]
         # x / std - mean / std in one multiplication and one addition.
         std = np.asarray(card.std, np.float32)
@@ -59,15 +61,12 @@ class Session:
 
     def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits x (B, K, Wx) and y (B, K, Wy), float32, of crops (B, H, W, 3) uint8 RGB."""
-        return self._run(self._normalise(images))
+        return self._run(images, flip=False)
 
     def run_flipped(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean of the crops' logits and the mirrored crops', flipped back: MMPose's flip test."""
-        inputs = self._normalise(images)
-        x, y = self._run(inputs)
-        mirrored = self._run(np.ascontiguousarray(inputs[..., ::-1]))
-        back_x, back_y = simcc.flip(*mirrored, self.skeleton.flip_pairs)
-        return (x + back_x.numpy()) / 2, (y + back_y.numpy()) / 2
+        """Logits of the mean of the crops' outputs and the mirrored crops', brought back: MMPose's
+        flip test."""
+        return self._run(images, flip=True)
 
     def seconds_a_batch(self) -> float:
         """Seconds of one forward pass of a whole batch, once the session is warm."""
@@ -88,28 +87,40 @@ class Session:
             plane += self._offset[channel]
         return inputs
 
-    def _run(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Logits of any number of network inputs (B, 3, H, W)."""
+    def _run(self, images: np.ndarray, *, flip: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Logits of any number of crops (B, H, W, 3)."""
+        inputs = self._normalise(images)
         parts = [
-            self._forward(inputs[start : start + self.batch])
+            self._logits(inputs[start : start + self.batch], flip)
             for start in range(0, len(inputs), self.batch)
         ]
         return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
 
-    def _forward(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """One call; a short batch is padded, as ONNX Runtime would plan again for a new shape."""
+    def _logits(self, inputs: np.ndarray, flip: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Logits of at most a batch of network inputs (B, 3, H, W)."""
+        outputs = self._forward(inputs)
+        if flip:
+            mirrored = self._forward(np.ascontiguousarray(inputs[..., ::-1]))
+            back = self._head.back(mirrored)
+            outputs = [(one + other) / 2 for one, other in zip(outputs, back, strict=True)]
+        return self._head.logits(outputs, flipped=flip)
+
+    def _forward(self, batch: np.ndarray) -> list[np.ndarray]:
+        """What the head reads (B, ...), of one call.
+
+        A short batch is padded, as ONNX Runtime would plan again for a new shape.
+        """
         count = len(batch)
         if count < self.batch:
             padding = np.zeros((self.batch - count, *batch.shape[1:]), np.float32)
             batch = np.concatenate([batch, padding])
         # Outputs are bound by name, so that only these are copied from the device.
         binding = self._session.io_binding()
-        binding.bind_cpu_input("input", batch)
-        for name in ("simcc_x", "simcc_y"):
+        binding.bind_cpu_input(self._input, batch)
+        for name in self._outputs:
             binding.bind_output(name, "cpu")
         self._session.run_with_iobinding(binding)
-        x, y = binding.copy_outputs_to_cpu()
-        return x[:count], y[:count]
+        return [output[:count] for output in binding.copy_outputs_to_cpu()]
 
 
 def _open(model: Path, device: str, threads: int) -> Any:

@@ -1,14 +1,15 @@
 """What a user says about a model that was made elsewhere."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt
+from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, model_validator
 
 from posecache.contract import PADDING
 from posecache.settings import Settings
 from posecache.skeletons import SkeletonName
 
 ColorOrder = Literal["rgb", "bgr"]
+HeadName = Literal["simcc", "heatmap"]
 Part = Literal["whole", "backbone"]  # of a network
 Channels = tuple[float, float, float]
 Offset = tuple[FiniteFloat, FiniteFloat]
@@ -21,11 +22,32 @@ def is_checkpoint(file: str) -> bool:
     return file.lower().endswith(CHECKPOINTS)
 
 
+class Heatmap(Settings):
+    """How the heat maps of a model are read; the names in brackets are MMPose's."""
+
+    udp: bool = Field(
+        description="true: outer cells lie on the middles of the outer px, and a crop's box ends "
+        "there (UDPHeatmap: ViTPose, Sapiens); false: cells lie a stride apart (MSRAHeatmap: HRNet)"
+    )
+    shift: bool = Field(
+        False,
+        description="the mirrored crop's maps are moved one cell to the right (shift_heatmap)",
+    )
+    softmax: PositiveFloat | None = Field(
+        20.0,
+        description="softmax(this * map) is the distribution; null: the map itself, over its sum",
+    )
+
+
 class Import(Settings):
     """How to feed an imported model and how to read it."""
 
     skeleton: SkeletonName = Field(description="of the keypoints that it predicts")
     input_size: tuple[PositiveInt, PositiveInt] = Field(description="[width, height] in px")
+    head: HeadName = Field(
+        "simcc", description="what it gives: logits over x and y, or a heat map a keypoint"
+    )
+    heatmap: Heatmap | None = Field(None, description="how the maps of `head: heatmap` are read")
     padding: PositiveFloat = Field(PADDING, description="a crop's sides over its box's sides")
     color_order: ColorOrder = Field("rgb", description="of its input: rgb or bgr")
     mean: Channels | None = Field(
@@ -41,3 +63,14 @@ class Import(Settings):
         None, description="refuse another file; its first 8 digits or more"
     )
     license: str | None = Field(None, description="of the weights, kept on the card")
+
+    @model_validator(mode="after")
+    def _said_how(self) -> Self:
+        if self.head == "heatmap" and self.heatmap is None:
+            raise ValueError(
+                "`head: heatmap` needs `heatmap: {udp: true}` (as ViTPose and Sapiens) or "
+                "`heatmap: {udp: false, shift: true}` (as HRNet)"
+            )
+        if self.head != "heatmap" and self.heatmap is not None:
+            raise ValueError("`heatmap` belongs to `head: heatmap`")
+        return self

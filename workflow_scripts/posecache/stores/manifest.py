@@ -8,7 +8,7 @@ from typing import Any
 from posecache import files, records
 from posecache.records import MANIFEST
 
-FORMAT = 5
+FORMAT = 6
 SEALED = "sealed.json"  # the manifest's copy
 LEDGER = "ledger"
 PLAN = "plan.json"  # in the ledger: layout, identity, and what else the manifest will hold
