@@ -47,11 +47,17 @@ teachers:
     skeleton: mpii16
     input_size: [64, 64]
     sha256: "01234567"
+  maps:
+    weights: own/maps.onnx
+    skeleton: mpii16
+    input_size: [64, 64]
+    head: heatmap
+    heatmap: {udp: false, shift: true}
 students:
   more:
     samples: [alone]
     init: {weights: own/backbone.pth, part: backbone}
-    distil: {alpha: 0.3, teachers: {zoo: 0.5}}
+    distil: {alpha: 0.3, teachers: {zoo: 0.5, maps: 0.5}}
     benchmarks: [coco, own, heads]
 benchmarks:
   own: {samples: own, metric: oks}
@@ -65,8 +71,8 @@ tables:
 """
 SKELETON = (ROOT / "workflow_scripts/posecache/skeletons/coco17.yaml").read_text()
 FILES = (
-    "people.json", "detections.json", "list.txt", "mpii.json", "gt.mat", "zoo.pth", "backbone.pth",
-    "published.csv", "other",
+    "people.json", "detections.json", "list.txt", "mpii.json", "gt.mat", "zoo.pth", "maps.onnx",
+    "backbone.pth", "published.csv", "other",
 )  # fmt: skip
 
 # For each key: where it is changed, and to what.
@@ -94,6 +100,11 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "teachers.*.crop": ("teachers.zoo.crop", "stretch"),
     "teachers.*.skeleton": ("teachers.zoo.skeleton", "coco17"),
     "teachers.*.input_size": ("teachers.zoo.input_size", [64, 96]),
+    "teachers.*.head": ("teachers.maps", {"weights": "own/maps.onnx", "skeleton": "mpii16",
+                                          "input_size": [64, 64]}),
+    "teachers.*.heatmap.udp": ("teachers.maps.heatmap.udp", True),
+    "teachers.*.heatmap.shift": ("teachers.maps.heatmap.shift", False),
+    "teachers.*.heatmap.softmax": ("teachers.maps.heatmap.softmax", None),
     "teachers.*.padding": ("teachers.zoo.padding", 1.5),
     "teachers.*.color_order": ("teachers.zoo.color_order", "bgr"),
     "teachers.*.label_offset": ("teachers.zoo.label_offset", [0, 1]),

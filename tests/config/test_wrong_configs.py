@@ -13,6 +13,7 @@ from posecache.config.places import open_experiment
 
 GONE = object()  # in place of a value: the key is taken away
 IMPORTED = {"weights": "a.onnx", "skeleton": "coco17", "input_size": [64, 64]}
+MAPS = {"head": "heatmap"}
 TABLE = {"rows": ["coco-t"], "columns": {"AP": ["coco", "AP"]}}
 NOTHING = {"alpha": 0, "teachers": {"teacher-coco": 0}}
 MPII_JSON = DEMO["samples"]["mpii-val"] | {"annotations": "val.json"}
@@ -77,6 +78,9 @@ CASES: list[tuple[str, Any, str]] = [
     ("training.variant.depth", 1, "training.variant.depth: unknown key"),
     ("teachers.teacher-coco.train.epochs", 3, "teachers.teacher-coco.train.epochs: unknown key"),
     ("teachers.third", IMPORTED | {"crops": 1}, "teachers.third.crops: unknown key"),
+    ("teachers.third", IMPORTED | MAPS | {"heatmap": {}}, "third.heatmap.udp: this key is missing"),
+    ("teachers.third", IMPORTED | MAPS, "teachers.third: `head: heatmap` needs `heatmap: {udp: t"),
+    ("teachers.third", IMPORTED | {"heatmap": {"udp": True}}, "third: `heatmap` belongs to `head"),
     ("students.coco-t.sampels", [], "students.coco-t.sampels: unknown key"),
     ("students.coco-t.training", {"lrr": 1}, "students.coco-t.training.lrr: unknown key"),
     ("students.coco-t.init", {"weights": "a.pth", "all": True}, "coco-t.init.all: unknown key"),
