@@ -83,3 +83,14 @@ def test_a_part_keeps_the_pairs_sigmas_and_links_of_its_keypoints() -> None:
     assert body.lower == (6, 7, 8, 9, 10, 11)
     kept = {(a - 5, b - 5) for a, b in coco.links if a >= 5 and b >= 5}
     assert set(body.links) == kept
+
+
+def test_people_without_labels_have_a_skeleton_without_keypoints() -> None:
+    none, coco = skeletons.load("none"), skeletons.load("coco17")
+    assert none.num_keypoints == 0
+    assert skeletons.union(["none", "coco17", "none"]) is coco
+    assert skeletons.union(["none"]) is none
+    assert [list(side) for side in coco.indices_in(none)] == [[], []]
+    for name in ("none", "coco17+none"):
+        with pytest.raises(ValueError, match="expected a skeleton with keypoints"):
+            skeletons.known(name)

@@ -13,6 +13,7 @@ from posecache.files import as_json
 from posecache.skeletons import files
 
 FOLDER = Path(__file__).parent
+NONE = "none"  # the skeleton without keypoints: that of people who are not labelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,8 @@ class Skeleton:
 @cache
 def load(name: str) -> Skeleton:
     """The skeleton of this name or YAML file, or the union `a+b`; ValueError if there is none."""
+    if name == NONE:
+        return _assemble(NONE, (), (), [], ())
     if "+" in name:
         return union(name.split("+"))
     if _is_file(name):
@@ -74,7 +77,9 @@ def check_content(name: str, recorded: Mapping[str, Any], place: Path) -> None:
 
 
 def known(name: str) -> str:
-    """The name itself; ValueError if there is no such skeleton."""
+    """The name itself; ValueError if there is no such skeleton, or none of keypoints."""
+    if NONE in name.split("+"):
+        raise ValueError(f"{name!r}: expected a skeleton with keypoints")
     load(name)
     return name
 
@@ -103,6 +108,7 @@ def union(names: Sequence[str]) -> Skeleton:
     A keypoint that several have keeps the first one's sigma. Source: Eq. 1 of the paper.
     """
     parts = list(dict.fromkeys(part for name in names for part in name.split("+")))
+    parts = [part for part in parts if part != NONE] or [NONE]
     skeletons = [load(part) for part in parts]
     if len(skeletons) == 1:
         return skeletons[0]
