@@ -14,9 +14,9 @@ def detection(image_id: int, **changes: Any) -> dict[str, Any]:
     return {"image_id": image_id, "category_id": 1, "bbox": box, "score": 0.75} | changes
 
 
-def read(folder: Path, rows: object) -> datasets.Annotations:
+def read(folder: Path, rows: object, **options: Any) -> datasets.Annotations:
     (folder / "boxes.json").write_text(json.dumps(rows))
-    return tiny.annotations(tiny.write_coco(folder), boxes=folder / "boxes.json")
+    return tiny.annotations(tiny.write_coco(folder), boxes=folder / "boxes.json", **options)
 
 
 def test_boxes_keep_their_score_and_are_not_clipped(tmp_path: Path) -> None:
@@ -35,13 +35,19 @@ def test_who_is_left_out_is_counted(tmp_path: Path) -> None:
         detection(1),
         detection(1, category_id=3),
         detection(77),
+        detection(3, score=0.49),
         detection(2, bbox=[1.0, 1.0, 0.0, 5.0]),
         detection(2, bbox=[64.0, 1.0, 9.0, 5.0]),
         detection(2, bbox=[1.0, -9.0, 9.0, 9.0]),
     ]
-    expected = {"not a person": 1, "of an image that is left out": 1, "box without area": 1,
-                "outside the image": 2}  # fmt: skip
-    assert read(tmp_path, rows).dropped == expected
+    expected = {"not a person": 1, "of an image that is left out": 1, "below min_box_score": 1,
+                "box without area": 1, "outside the image": 2}  # fmt: skip
+    assert read(tmp_path, rows, min_box_score=0.5).dropped == expected
+
+
+def test_a_picture_may_be_called_by_its_name(tmp_path: Path) -> None:
+    rows = [detection(4), {**detection(0), "image_id": "2.jpg"}]
+    assert read(tmp_path, rows).image_id.tolist() == [2, 4]
 
 
 def test_mpii_has_no_detectors_boxes(tmp_path: Path) -> None:

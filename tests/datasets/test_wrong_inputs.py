@@ -68,7 +68,7 @@ WRONG: list[tuple[str, str, object, str]] = [
     # People.
     ("coco", "annotations", None, "annotations: expected `array`, got `null`"),
     ("coco", "annotations", {}, "annotations: expected `array`, got `object`"),
-    ("coco", "annotations", [], "nobody with a labelled keypoint"),
+    ("coco", "annotations", [], "nobody with labelled keypoints"),
     ("coco", "annotations/3", None, "annotations[3]: expected `object`, got `null`"),
     ("coco", "annotations/3", [], "annotations[3]: expected `object`, got `array`"),
     ("coco", "annotations/3/id", None, "annotations[3].id: expected `int`, got `null`"),
@@ -119,7 +119,7 @@ WRONG: list[tuple[str, str, object, str]] = [
     ("coco", "categories", None, "categories: expected `array`, got `null`"),
     ("coco", "categories/0", "person", "categories[0]: expected `object`, got `str`"),
     ("coco", "categories/0/id", GONE, "categories[0]: object missing required field `id`"),
-    ("coco", "categories/0/id", 9, "nobody with a labelled keypoint"),  # than the annotations'
+    ("coco", "categories/0/id", 9, "nobody with labelled keypoints"),  # than the annotations'
     ("coco", "categories/0/keypoints", None, "categories[0].keypoints: expected `array`"),
     ("coco", "categories/0/keypoints/3", 3, "categories[0].keypoints[3]: expected `str`"),
     ("coco", "categories/0/keypoints/3", "snout", "labels no 'left_ear', expected the keypoints"),
@@ -162,7 +162,7 @@ WRONG: list[tuple[str, str, object, str]] = [
     ("mpii", "1/joints_vis/4", -1, "persons[1].joints_vis[4]: expected `float` >= 0"),
     # Detections.
     ("detections", "1", None, "detections[1]: expected `object`, got `null`"),
-    ("detections", "1/image_id", [1], "detections[1].image_id: expected `int`, got `array`"),
+    ("detections", "1/image_id", [1], "detections[1].image_id: expected `int | str`, got `array`"),
     ("detections", "1/image_id", GONE, "detections[1]: object missing required field `image_id`"),
     ("detections", "1/category_id", "person", "detections[1].category_id: expected `int`"),
     ("detections", "1/bbox", None, "detections[1].bbox: expected `array`, got `null`"),

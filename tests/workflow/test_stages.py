@@ -34,7 +34,7 @@ def test_a_users_error_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.splitlines()[1:] == [
-        f"error: {tmp_path}/a.json: nobody with a labelled keypoint in this file"
+        f"error: {tmp_path}/a.json: nobody with labelled keypoints in this file"
     ]
     assert not (tmp_path / "out").exists()
 

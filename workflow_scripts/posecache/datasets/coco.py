@@ -24,7 +24,7 @@ EMPTY: Mapping[str, str] = {}
 
 
 def read(source: Source) -> Annotations:
-    """People with a box and a labelled keypoint; crowds are left out."""
+    """People with a box and, where labels are read, a labelled keypoint; crowds are left out."""
     return build(source, load(source))
 
 
@@ -43,6 +43,7 @@ def named(
     """
     category = coco_file.category(source, file)
     names = [own_names.get(name, name) for name in category.keypoints] or names
+    names = names if source.labelled else []
     content = coco_file.people(source, file, category.id, len(names))
     content = replace(content, keypoints=in_skeleton(source, content.keypoints, names))
     return without_errors(source, content)
@@ -102,23 +103,33 @@ def _check_visibility(source: Source, content: Content) -> None:
 
 
 def build(source: Source, content: Content) -> Annotations:
-    """Arrays of the usable people, by image in the file's order of images."""
-    labelled = (content.keypoints[:, :, 2] > 0).any(1)
-    usable = ~content.crowd & labelled
+    """Arrays of the usable people, by image in the file's order of images.
+
+    A labelled person without a box is refused; where labels are not read, it is left out.
+    """
+    what, has = _wanted(source, content)
+    usable = ~content.crowd & has
     _check_boxes(source, content.take(usable))
     boxes = _clipped(content)
     inside = (boxes[:, 2:] > 0).all(1)
     dropped = {
         "crowd": content.crowd,
-        "without labelled keypoints": ~content.crowd & ~labelled,
+        f"without {what}": ~content.crowd & ~has,
         "outside the image": usable & ~inside,
     }
     kept = np.flatnonzero(usable & inside)
     if not len(kept):
-        raise ValueError(f"{source.annotations}: nobody with a labelled keypoint in this file")
+        raise ValueError(f"{source.annotations}: nobody with {what} in this file")
     kept = kept[np.argsort(content.image_index[kept], kind="stable")]
     counts = {**content.dropped, **_counts(dropped)}
     return _annotations(source, content.take(kept), boxes[kept], counts)
+
+
+def _wanted(source: Source, content: Content) -> tuple[str, np.ndarray]:
+    """What people must have to be of use, and who has it (N,)."""
+    if source.labelled:
+        return "labelled keypoints", np.asarray((content.keypoints[:, :, 2] > 0).any(1))
+    return "a box", np.asarray((content.box[:, 2:] > 0).all(1))
 
 
 def _check_boxes(source: Source, content: Content) -> None:

@@ -47,7 +47,8 @@ class CocoFile(Struct):
     """A COCO keypoint file."""
 
     images: Sequence[Image]
-    annotations: list[Raw]  # decoded one by one: together they would take gigabytes
+    # Decoded one by one: together they would take gigabytes.
+    annotations: list[Raw] | UnsetType = UNSET
     categories: list[Category] = []
 
 
@@ -69,15 +70,25 @@ def category(source: Source, file: CocoFile) -> Category:
 def people(source: Source, file: CocoFile, person: int, num_keypoints: int) -> Content:
     """The people of the wanted images as they stand in the file, with K keypoints each.
 
-    ValueError for ids that are not unique, images that are not listed, and people with neither K
-    keypoints nor none.
+    With a K of 0 the file's keypoints are passed over. ValueError for ids that are not unique,
+    images that are not listed, people with neither K keypoints nor none, and a file that lists
+    images alone where somebody must be in it.
     """
     places = _places(source, file.images)
     rows = _Rows(source.annotations, places, person, num_keypoints)
-    for record in decoding.each(file.annotations, Annotation, source.annotations, KEY):
+    for record in decoding.each(_listed(source, file), Annotation, source.annotations, KEY):
         rows.append(record)
     images = [image for image in file.images if places[image.id] != LEFT_OUT]
     return rows.content(images)
+
+
+def _listed(source: Source, file: CocoFile) -> list[Raw]:
+    """The annotations; none where a file lists images alone, and a detector says who is in them."""
+    if file.annotations is not UNSET:
+        return file.annotations
+    if source.labelled or source.boxes is None:
+        raise ValueError(f"{source.annotations}: object missing required field `{KEY}`")
+    return []
 
 
 def _places(source: Source, images: Sequence[Image]) -> dict[int, int]:
@@ -118,12 +129,14 @@ class _Rows:
         elif image != LEFT_OUT and record.category_id not in (self._person, UNSET):
             self._others += 1
         elif image != LEFT_OUT:
-            given, width = len(record.keypoints), len(self._unlabelled)
+            width = len(self._unlabelled)
+            keypoints = record.keypoints if width else []
+            given = len(keypoints)
             if given not in (0, width):
                 self._refuse(f".keypoints: {given} numbers, expected {width // 3} times 3")
             self._integers.extend((image, record.id, given, record.num_keypoints, record.iscrowd))
             self._numbers.extend((*record.bbox, record.area, *record.head_box))
-            self._keypoints.extend(record.keypoints or self._unlabelled)
+            self._keypoints.extend(keypoints or self._unlabelled)
 
     def _refuse(self, problem: str) -> NoReturn:
         raise ValueError(f"{self._path}: {KEY}[{len(self._ids) - 1}]{problem}")

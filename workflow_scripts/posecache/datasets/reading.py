@@ -9,6 +9,7 @@ import numpy as np
 
 from posecache.datasets import detections
 from posecache.datasets.coco_file import PERSON
+from posecache.datasets.detections import Pictures
 from posecache.datasets.records import Annotations, Content, Source
 from posecache.datasets.settings import FORMATS
 
@@ -24,7 +25,7 @@ def read(source: Source) -> Annotations:
     if source.boxes is None:
         found = FORMATS[source.format].read(source)
     else:
-        found = detections.build(source, _load(source))
+        found = detections.build(source, source.boxes, Pictures.of(_load(source)))
     logger.info(
         "%s: %d persons in %d images; left out: %s; mended: %s",
         source.annotations,

@@ -6,12 +6,15 @@ Shapes: N persons, M images, K keypoints. Rows of one image are adjacent.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import numpy as np
 from msgspec import Meta, Struct
 
-GROUND_TRUTH = "gt"
+from posecache import skeletons
+
+GROUND_TRUTH: Final = "gt"
+DETECTIONS = "detections"  # the format of a detector's results alone
 
 # What numbers and names in annotation files may be.
 LIMIT = 1e6  # px; float32 tells 1/16 px apart there
@@ -34,10 +37,21 @@ class Source:
     format: str  # the reader's name
     annotations: Path
     image_root: Path
-    skeleton: str
+    skeleton: str  # skeletons.NONE: the people's labels, if they have any, are not read
     wanted: frozenset[str] | None = None  # names of the images to keep; None: all
     boxes: Path | None = None  # a detector's results, instead of the annotated boxes
+    min_box_score: float | None = None  # of the detections to keep; None: all
     head_boxes: Path | None = None  # mpii_gt_val.mat, for the common MPII JSON
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the people's keypoints are read."""
+        return self.skeleton != skeletons.NONE
+
+    @property
+    def detections(self) -> Path | None:
+        """The detector's results that the boxes are from; None if they are annotated."""
+        return self.annotations if self.format == DETECTIONS else self.boxes
 
     def check_wanted(self, names: Iterable[str]) -> None:
         """ValueError if a wanted image is not among these names, those of the annotation file."""
@@ -64,7 +78,7 @@ class Annotations:
     image_id: np.ndarray  # (N,) int64, the file's own
     instance_id: np.ndarray  # (N,) int64, the file's own or the person's number in it
     box: np.ndarray  # (N, 4) float32 xywh
-    keypoints: np.ndarray  # (N, K, 2) float32, NaN where not labelled
+    keypoints: np.ndarray  # (N, K, 2) float32, NaN where not labelled; K is 0 without labels
     visibility: np.ndarray  # (N, K) uint8: 0 not labelled, 1 hidden, 2 visible
     area: np.ndarray  # (N,) float32 px^2
     head_size: np.ndarray  # (N,) float32 px: 0.6 * head box's diagonal; NaN where unknown
