@@ -167,3 +167,11 @@ def sample_folder(folder: Path, *, crops: bool = False, threads: int = 1, seed: 
         annotations(path), folder / "samples", crops=kept, cut=SMALL_CUT, threads=threads
     )
     return folder / "samples"
+
+
+def unlabelled_folder(folder: Path, *, seed: int = 3) -> Path:
+    """A sealed sample store with crops of the same boxes in other pictures, without labels."""
+    path = write_coco(folder / "data", seed=seed)
+    found = annotations(path, skeleton=skeletons.NONE)
+    samples.prepare(found, folder / "samples", crops=CROPS, cut=SMALL_CUT)
+    return folder / "samples"

@@ -46,11 +46,13 @@ def trainer(arguments: argparse.Namespace) -> Trainer:
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda: PyTorch finds no CUDA device; cpu says that a CPU will do")
     learning, recipe = from_options(arguments, Learning), from_options(arguments, Recipe)
-    for problem in clashes(recipe, learning.distil):
-        raise ValueError(problem)
     teachers = [] if learning.distil is None else list(learning.distil.teachers)
+    sets = open_sets(arguments.samples, arguments.logits, teachers)
+    unlabelled = [str(s.samples.folder) for s in sets if not s.samples.labelled]
+    for problem in clashes(recipe, learning.distil, unlabelled):
+        raise ValueError(problem)
     return make_trainer(
-        open_sets(arguments.samples, arguments.logits, teachers),
+        sets,
         recipe,
         learning,
         arguments.out,

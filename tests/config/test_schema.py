@@ -41,6 +41,22 @@ def test_skeleton_is_the_union_of_samples_and_teachers() -> None:
     assert only_coco.skeleton("unified-t") == "coco17+mpii16"
 
 
+def test_a_sample_set_without_labels_adds_no_keypoint() -> None:
+    """Here a detector's boxes serve for training, and a skeleton says nothing."""
+    files = {"annotations": "a.json", "images": "a", "labels": "none", "crops": {"size": 144}}
+    record = changed("samples.found", files | {"format": "detections", "min_box_score": 0.5})
+    record["samples"]["boxed"] = files | {"format": "coco", "boxes": "b.json", "skeleton": "mpii16"}
+    found = record["students"]["unified-t"]
+    found["samples"] = ["coco-train", "found", "boxed"]
+    found["distil"]["teachers"] = {"teacher-coco": 1.0}
+    assert config.parse(record).skeleton("unified-t") == "coco17"
+    found["samples"], found["distil"]["teachers"] = ["found"], {"teacher-mpii": 1.0}
+    parsed = config.parse(record)
+    assert parsed.skeleton("unified-t") == "mpii16"
+    assert "coco" in parsed.benchmarks_of("unified-t")  # it has 12 of these keypoints
+    assert parsed.samples["boxed"].skeleton == "none"
+
+
 def test_a_models_training_goes_on_top_of_the_common_one() -> None:
     demo = config.parse(changed("students.mpii-t.training", {"epochs": 3}))
     assert demo.recipe("mpii-t").epochs == 3

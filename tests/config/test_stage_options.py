@@ -56,6 +56,16 @@ def test_samples() -> None:
     assert read(small.prepare_samples("coco-val"), Cut) == Cut()
 
 
+def test_samples_without_labels() -> None:
+    files = {"format": "detections", "annotations": "a.json", "images": "a", "labels": "none"}
+    found = stages(changed("samples.found", files | {"skeleton": "mpii16", "min_box_score": 0.5}))
+    options = found.prepare_samples("found")
+    entry = files | {"min_box_score": 0.5}
+    assert read(options, AnnotationFiles) == AnnotationFiles.model_validate(entry)
+    assert value(options, "--labels") == "none"
+    assert "--skeleton" not in options
+
+
 def test_a_sample_set_is_told_what_will_be_needed_of_it() -> None:
     """The demo's combined models have two sets, whose rows nobody knows before."""
     found = stages(changed("students.coco-t.training.batch_size", 99))

@@ -16,6 +16,8 @@ IMPORTED = {"weights": "a.onnx", "skeleton": "coco17", "input_size": [64, 64]}
 MAPS = {"head": "heatmap"}
 TABLE = {"rows": ["coco-t"], "columns": {"AP": ["coco", "AP"]}}
 NOTHING = {"alpha": 0, "teachers": {"teacher-coco": 0}}
+UNLABELLED = {"format": "coco", "annotations": "a.json", "images": "a", "labels": "none"}
+CROPPED = UNLABELLED | {"crops": {"size": 144}}
 MPII_JSON = DEMO["samples"]["mpii-val"] | {"annotations": "val.json"}
 
 
@@ -70,7 +72,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("samples.coco-val.format", "os:path", "samples.coco-val.format: os:path: is no format"),
     ("logits.encoding", "os:path", "logits.encoding: os:path: is no encoding"),
     ("demo.sets.coco-val.people", 1, "demo.sets.coco-val.people: unknown key"),
-    ("samples.coco-val.labels", "a", "samples.coco-val.labels: unknown key"),
+    ("samples.coco-val.label", "a", "samples.coco-val.label: unknown key"),
     ("samples.coco-train.crops.width", 3, "samples.coco-train.crops.width: unknown key"),
     ("training.momentum", 0.9, "training.momentum: unknown key"),
     ("training.augmentation", {"blur": 1}, "training.augmentation.blur: unknown key"),
@@ -205,6 +207,18 @@ CASES: list[tuple[str, Any, str]] = [
     ("students.coco-t.benchmarks", ["coco", "coco"], "coco-t.benchmarks: 'coco' is listed twice"),
     ("teachers.teacher-coco.train.samples", ["coco-train"] * 2, "'coco-train' is listed twice"),
     ("demo.sets.more", DEMO["demo"]["sets"]["coco-val"], "demo: sets coco-val and more would writ"),
+    # Samples without labels.
+    ("samples.coco-val.labels", "a", "samples.coco-val.labels: input should be 'gt' or 'none', g"),
+    ("samples.coco-val.labels", None, "samples.coco-val.labels: input should be 'gt' or 'none'"),
+    ("samples.coco-val.skeleton", GONE, "samples.coco-val: `skeleton` is missing, which names the"),
+    ("samples.coco-val.skeleton", "none", "skeleton: 'none': expected a skeleton with keypoints"),
+    ("samples.coco-val.skeleton", "coco17+none", "'coco17+none': expected a skeleton with keypoin"),
+    ("samples.coco-val.labels", "none", "benchmarks.coco.samples: coco-val has no labels to score"),
+    ("samples.mpii-val.labels", "none", "benchmarks.mpii.samples: mpii-val has no labels to score"),
+    ("samples.coco-val.format", "detections", "samples.coco-val: the format detections has no l"),
+    ("samples.coco-val.min_box_score", 0.5, "coco-val: `min_box_score` belongs to a detector's `b"),
+    ("samples.coco-train.labels", "none", "train.samples: coco-train has no labels, and this mod"),
+    ("samples.mpii-train.labels", "none", "mpii-train has no labels, and this model has no te"),
     # Things that do not go together.
     ("samples.mpii-val.boxes", "b.json", "samples.mpii-val: `boxes` other than gt need the format"),
     ("samples.coco-train.boxes", "b.json", "samples.coco-train: `crops` are for training, which n"),
@@ -225,6 +239,26 @@ CASES: list[tuple[str, Any, str]] = [
 ]  # fmt: skip
 
 SEVERAL: list[tuple[dict[str, Any], str]] = [
+    (
+        {"samples.more": CROPPED, "students.coco-t.samples": ["coco-train", "more"]},
+        "students.coco-t.samples: more has no labels, and this model has no teacher",
+    ),
+    (
+        {
+            "samples.more": CROPPED,
+            "students.unified-t.samples": ["coco-train", "more"],
+            "students.unified-t.distil.alpha": 1,
+        },
+        "students.unified-t.samples: more has no labels, and this model gives its teachers no weig",
+    ),
+    (
+        {"samples.more": CROPPED, "teachers.teacher-coco.train.samples": ["more"]},
+        "teachers.teacher-coco.train.samples: more has no labels, and this model has no teacher",
+    ),
+    (
+        {"samples.more": UNLABELLED, "students.unified-t.samples": ["more"]},
+        "students.unified-t.samples: samples.more stores no crops to train from (key `crops`)",
+    ),
     (
         {"students.coco-t.init": "mpii-t", "students.mpii-t.init": "coco-t"},
         "students.mpii-t.init: mpii-t starts from coco-t starts from mpii-t",

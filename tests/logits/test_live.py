@@ -30,6 +30,16 @@ def test_the_live_model_agrees_with_its_cache(made: tuple[Path, Path, Path]) -> 
         check_live(*made, limit=1e-12)
 
 
+def test_people_without_labels_are_cached_under_any_views(tmp_path: Path) -> None:
+    """Recorded augmentations too, which may cut to half bodies where keypoints are labelled."""
+    model, folder = tiny.model_folder(tmp_path / "model"), tiny.unlabelled_folder(tmp_path)
+    views = logits.Views(rotations=(0, 30), augmented=2)
+    logits.cache(model, folder, tmp_path / "logits", logits.Caching(views=views))
+    store = logits.open(tmp_path / "logits", samples=samples.open(folder))
+    assert store.read(slice(0, 3))[0].shape == (3, 4, 17, 32)
+    assert check_live(tmp_path / "logits", model, folder, num_rows=5) < 1e-5
+
+
 def test_another_model_or_other_samples_are_refused(
     made: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:

@@ -117,3 +117,14 @@ def test_a_half_body_crop_is_centred_on_the_half() -> None:
 
 def test_same_generator_same_matrices() -> None:
     assert torch.equal(draw(recipe()), draw(recipe()))
+
+
+def test_people_without_labels_are_never_cut_to_a_half() -> None:
+    """Neither where nothing is labelled, nor where there is no skeleton."""
+    how, none = recipe(half_body_prob=1.0), skeletons.load("none")
+    whole = draw(recipe(), BOXES[:50])
+    drawn = draw(how, BOXES[:50], torch.full((50, 17, 2), torch.nan))
+    rng = np.random.default_rng(0)
+    bare = draw_matrices(BOXES[:50], torch.empty(50, 0, 2), none, how, 1.25, SIZE, rng)
+    for found in (drawn, bare):
+        np.testing.assert_array_equal(found, whole)

@@ -1,3 +1,4 @@
+import json
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 import tiny
-from posecache import geometry, samples, skeletons
+from posecache import files, geometry, samples, skeletons
 from posecache.samples import pictures
 from posecache.samples.settings import Expected
 
@@ -133,6 +134,45 @@ def test_a_moved_data_folder_keeps_every_shard(tmp_path: Path) -> None:
     assert after.fingerprint == before.fingerprint
     assert after.image_path(3) == tmp_path / "moved" / "2.jpg"
     assert shard.stat().st_mtime_ns == written
+
+
+def test_a_set_without_labels_has_the_same_crops_and_is_another_set(tmp_path: Path) -> None:
+    one = samples.open(tiny.sample_folder(tmp_path / "a", crops=True))
+    other = samples.open(tiny.unlabelled_folder(tmp_path / "b", seed=2))
+    np.testing.assert_array_equal(one.crops(0, 10), other.crops(0, 10))
+    np.testing.assert_array_equal(one.column("box"), other.column("box"))
+    assert one.seen != other.seen  # recorded augmentations may know of keypoints
+    assert one.fingerprint != other.fingerprint
+    assert other.changed_pictures() == []
+
+
+def test_a_lowest_score_is_part_of_what_a_set_is(tmp_path: Path) -> None:
+    path, boxes = tiny.write_coco(tmp_path / "data"), tmp_path / "boxes.json"
+    row = {"image_id": 1, "category_id": 1, "bbox": [1, 2, 20, 30], "score": 0.5}
+    boxes.write_text(json.dumps([row]))
+    for least in (None, 0.25):
+        found = tiny.annotations(path, boxes=boxes, min_box_score=least)
+        samples.prepare(found, tmp_path / f"{least}", cut=tiny.SMALL_CUT)
+    one, other = (samples.open(tmp_path / name) for name in ("None", "0.25"))
+    assert one.identity != other.identity
+    digest = files.sha256(boxes)[:12]
+    assert one.boxes == f"boxes.json (sha256 {digest})"
+    assert other.boxes == f"boxes.json (sha256 {digest}, scores from 0.25)"
+
+
+def test_detections_alone_know_no_size_of_a_picture(tmp_path: Path) -> None:
+    tiny.write_coco(tmp_path / "data")
+    row = {"image_id": 3, "category_id": 1, "bbox": [1, 2, 20, 30], "score": 0.5}
+    path = tmp_path / "found.json"
+    how = {"images": tmp_path / "data", "format": "detections", "skeleton": "none"}
+    path.write_text(json.dumps([row, row | {"bbox": [60, 2, 20, 30]}]))
+    samples.prepare(tiny.annotations(path, **how), tmp_path / "s", crops=tiny.CROPS)
+    store = samples.open(tmp_path / "s")
+    assert (store.n, store.image_path(1).name) == (2, "3.jpg")
+    assert store.boxes == f"found.json (sha256 {files.sha256(path)[:12]})"
+    path.write_text(json.dumps([row, row | {"bbox": [64, 2, 20, 30]}]))
+    with pytest.raises(ValueError, match=r"found.json: row 1, person 1: .*3.jpg: 64 x 48 px, and"):
+        samples.prepare(tiny.annotations(path, **how), tmp_path / "t")
 
 
 def test_a_store_of_a_skeleton_that_was_edited_is_refused(tmp_path: Path) -> None:

@@ -146,3 +146,11 @@ def test_a_cached_model_is_scored_by_its_logits(store: SampleStore, tmp_path: Pa
     assert (found["benchmark"], found["posecache"]) == ("p", posecache.__version__)
     assert (model / MODEL_FILE).exists()
     assert 0 <= found["metrics"]["mean"] <= 100
+
+
+def test_people_without_labels_are_no_benchmark(tmp_path: Path) -> None:
+    store = samples.open(tiny.unlabelled_folder(tmp_path))
+    logits.cache(tiny.model_folder(tmp_path / "model"), store.folder, tmp_path / "l")
+    opened = logits.open(tmp_path / "l", samples=store)
+    with pytest.raises(ValueError, match="samples: has no labels to score against"):
+        evaluate("coco", Measure(metric="oks"), opened, store)

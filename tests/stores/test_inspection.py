@@ -29,7 +29,7 @@ def test_a_screenful_says_what_it_is(tmp_path: Path) -> None:
 
 def test_a_store_of_another_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"kind": "logits", "format": 3, "rows": 4}')
-    with pytest.raises(ValueError, match="holds logits of format 3, expected a store of format 5"):
+    with pytest.raises(ValueError, match="holds logits of format 3, expected a store of format 6"):
         describe(tmp_path)
 
 
@@ -40,10 +40,10 @@ def test_a_store_of_another_format_is_named(tmp_path: Path) -> None:
         ("[]", "is no store's manifest"),
         ("7", "is no store's manifest"),
         ("null", "is no store's manifest"),
-        ("{}", "holds None of format None, expected a store of format 5"),
-        ('{"kind": "logits", "format": 5}', "is not as it was sealed"),
-        ('{"kind": [], "format": 5, "layout": 3, "runtime": null}', "is not as it was sealed"),
-        ('{"kind": "logits", "format": 5, "num_rows": NaN}', "not a whole JSON file"),
+        ("{}", "holds None of format None, expected a store of format 6"),
+        ('{"kind": "logits", "format": 6}', "is not as it was sealed"),
+        ('{"kind": [], "format": 6, "layout": 3, "runtime": null}', "is not as it was sealed"),
+        ('{"kind": "logits", "format": 6, "num_rows": NaN}', "not a whole JSON file"),
         ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
     ],
 )

@@ -31,7 +31,7 @@ def test_the_manifest_tells_what_the_store_holds_and_what_made_it(tmp_path: Path
     manifest = files.read_json(tmp_path / MANIFEST)
     assert (manifest["kind"], manifest["num_rows"], manifest["note"]) == ("test", 10, "done")
     assert manifest["posecache"] == posecache.__version__
-    assert manifest["identity"] == {"format": 5, "kind": "test", "model": "a"}
+    assert manifest["identity"] == {"format": 6, "kind": "test", "model": "a"}
     assert len(manifest["runtime"]["by_shard"]) == len(manifest["shards"]) == 3
 
 

@@ -35,7 +35,7 @@ def test_an_unsealed_store_is_refused(tmp_path: Path) -> None:
 
 def test_a_store_of_another_kind_or_format_is_refused(tmp_path: Path) -> None:
     fill(tmp_path)
-    with pytest.raises(ValueError, match="holds test of format 5, expected logits of format 5"):
+    with pytest.raises(ValueError, match="holds test of format 6, expected logits of format 6"):
         Store(tmp_path, "logits")
     manifest = files.read_json(tmp_path / MANIFEST) | {"format": 99}
     files.write_json(tmp_path / MANIFEST, manifest)

@@ -8,8 +8,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from conftest import ROOT
-from posecache import logits, samples
+from posecache import config, logits, samples
 
 PAGE = ROOT / "docs" / "your-own-data.md"
 FILES = ("make_data.py", "kite.yaml", "make_teacher.py", "kites.yaml")
@@ -58,3 +60,19 @@ def test_the_page_works_from_its_first_line_to_its_last(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines()[-1:] == ["(1, 4, 2) (1, 4)"], done.stderr
+
+
+def test_the_sets_without_labels_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block that has no name, on top of the page's own configuration."""
+    files, _ = blocks()
+    found = re.search(r"```yaml\n(samples:\n  street:.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    for name in ("kite.yaml", "kites.yaml"):
+        (tmp_path / name).write_text(files[name])
+    (tmp_path / "more.yaml").write_text("extends: kites.yaml\n" + found[1])
+    monkeypatch.chdir(tmp_path)
+    experiment = config.load(tmp_path / "more.yaml")
+    assert [name for name, s in experiment.samples.items() if not s.labelled] == [
+        "street", "coco-more", "coco-all",
+    ]  # fmt: skip
+    assert experiment.skeleton("mine") == "kite.yaml"

@@ -80,6 +80,8 @@ def _benchmarks(config: Config) -> Iterator[str]:
         samples = config.samples.get(benchmark.samples)
         if samples is None:
             continue
+        if not samples.labelled:
+            yield f"{key}.samples: {benchmark.samples} has no labels to score against"
         if benchmark.metric == "oks" and FORMATS[samples.format].load is None:
             yield f"{key}.metric: oks needs a format other than {samples.format}"
         if benchmark.metric == "pckh" and samples.boxes != GROUND_TRUTH:

@@ -20,7 +20,7 @@ def conflicts(config: Config) -> Iterator[str]:
 def _recipes(config: Config) -> Iterator[str]:
     """Recipes that do not suit what a model learns from."""
     for name in config.trained:
-        for clash in clashes(config.recipe(name), config.distil(name)):
+        for clash in clashes(config.recipe(name), config.distil(name), config.unlabelled(name)):
             yield f"{config.trained_key(name)}.{clash}"
 
 

@@ -18,7 +18,6 @@ from pydantic import (
 
 from posecache import skeletons
 from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
-from posecache.datasets.records import GROUND_TRUTH
 from posecache.datasets.settings import AnnotationFiles
 from posecache.logits.settings import BATCH, Caching
 from posecache.models.settings import Import
@@ -67,8 +66,8 @@ class Samples(AnnotationFiles):
 
     @model_validator(mode="after")
     def _labelled_boxes(self) -> Self:
-        if self.boxes != GROUND_TRUTH and self.crops is not None:
-            raise ValueError("`crops` are for training, which needs `boxes: gt`")
+        if self.detected and self.labelled and self.crops is not None:
+            raise ValueError("`crops` are for training, which needs `boxes: gt`, or `labels: none`")
         return self
 
 
@@ -261,7 +260,11 @@ class Config(Settings):
             return self.imported[model].skeleton
         names = [self.samples[name].skeleton for name in self.trained[model].samples]
         names += [self.skeleton(teacher) for teacher in self.teachers_of(model)]
-        return "+".join(dict.fromkeys(part for name in names for part in name.split("+")))
+        return skeletons.union(names).name
+
+    def unlabelled(self, model: str) -> list[str]:
+        """The sample sets that a trained model learns from and that have no labels."""
+        return [name for name in self.trained[model].samples if not self.samples[name].labelled]
 
     def benchmark_skeleton(self, benchmark: str) -> skeletons.Skeleton:
         """The keypoints that a benchmark counts."""

@@ -71,7 +71,7 @@ class ModelRun:
     def _matrices(self, shard: int) -> np.ndarray:
         """Matrices (N, V, 2, 3) from image px to input px, which cut the crops."""
         rows = slice(*self.layout.span(shard))
-        boxes, keypoints = (self.store.column(name)[rows] for name in ("box", "keypoints"))
+        boxes, keypoints = self.store.column("box")[rows], self.store.keypoints[rows]
         skeleton = skeletons.load(self.store.skeleton)
         return views.matrices(self.views, self.session.card, boxes, keypoints, skeleton, shard)
 

@@ -62,6 +62,9 @@ def half_bodies(
 
     The upper half is preferred where both have enough keypoints.
     """
+    if not skeleton.num_keypoints:  # people without labels: there is no smallest place
+        whole = torch.zeros(len(keypoints), 2, dtype=torch.float64)
+        return whole[:, 0] > 0, whole, whole
     labelled = ~keypoints.isnan().any(-1)
     lower = torch.zeros(skeleton.num_keypoints, dtype=torch.bool)
     lower[list(skeleton.lower)] = True

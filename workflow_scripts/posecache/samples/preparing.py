@@ -24,6 +24,7 @@ COLUMNS = (
     "image_index", "image_id", "instance_id", "box", "keypoints", "visibility", "area",
     "head_size", "box_score",
 )  # fmt: skip
+LABELS = ("keypoints", "visibility")  # of the columns
 
 
 def check(annotations: Annotations, expected: Expected) -> None:
@@ -61,7 +62,7 @@ def prepare(
     with tqdm(total=layout.num_rows, unit="sample", mininterval=5) as bar:
         for shard in writer.missing:
             started, (start, stop) = time.perf_counter(), layout.span(shard)
-            columns = {name: getattr(annotations, name)[start:stop] for name in COLUMNS}
+            columns = {n: a[start:stop] for n, a in _arrays(annotations).items()}
             columns[PICTURE] = digests[annotations.image_index[start:stop]]
             ragged = {}
             if cutter is not None:
@@ -73,8 +74,14 @@ def prepare(
     writer.seal()
 
 
+def _arrays(annotations: Annotations) -> dict[str, np.ndarray]:
+    """The columns (N, ...) that are stored: those of labels only where there are any."""
+    left_out = () if annotations.source.labelled else LABELS
+    return {name: getattr(annotations, name) for name in COLUMNS if name not in left_out}
+
+
 def _layout(annotations: Annotations, crops: Crops | None, cut: Cut) -> Layout:
-    arrays = {name: getattr(annotations, name) for name in COLUMNS}
+    arrays = _arrays(annotations)
     columns = {n: Column(shape=a.shape[1:], dtype=str(a.dtype)) for n, a in arrays.items()}
     columns[PICTURE] = Column(shape=(DIGEST_BYTES,), dtype="uint8")
     if crops is not None:
@@ -94,6 +101,7 @@ def _identity(annotations: Annotations, digests: np.ndarray, crops: Crops | None
     return {
         "annotation_format": source.format,
         "files": [files.sha256(path) for path in source.files],
+        "min_box_score": source.min_box_score,
         "skeleton": skeletons.load(source.skeleton).content,
         "image_paths": files.fingerprint(annotations.image_paths),
         "pictures": hashlib.sha256(digests.tobytes()).hexdigest(),
@@ -126,10 +134,11 @@ def _image_bytes(annotations: Annotations) -> list[int]:
 
 
 def _box_origin(source: Source) -> str:
-    """`gt`, or the detector's file and its digest: what a table must not mix."""
-    if source.boxes is None:
+    """`gt`, or the detector's file, its digest and the lowest score: what a table must not mix."""
+    if source.detections is None:
         return GROUND_TRUTH
-    return f"{source.boxes.name} (sha256 {files.sha256(source.boxes)[:12]})"
+    least = "" if source.min_box_score is None else f", scores from {source.min_box_score:g}"
+    return f"{source.detections.name} (sha256 {files.sha256(source.detections)[:12]}{least})"
 
 
 def _check_boxes(annotations: Annotations) -> None:

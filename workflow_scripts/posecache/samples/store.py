@@ -24,6 +24,7 @@ class SampleStore(Store):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, KIND)
         self.skeleton: str = self.manifest["skeleton"]
+        self.labelled = self.skeleton != skeletons.NONE
         self.annotation_file = Path(self.manifest["annotations"])
         self.boxes: str = self.manifest["boxes"]
         skeletons.check_content(self.skeleton, self.identity["skeleton"], folder)
@@ -47,10 +48,18 @@ class SampleStore(Store):
         )
         return datasets.truth(source)
 
+    @property
+    def keypoints(self) -> np.ndarray:
+        """Keypoints (N, K, 2) image px, NaN where not labelled; K is 0 without labels."""
+        if not self.labelled:
+            return np.empty((self.n, 0, 2), np.float32)
+        return self.column("keypoints")
+
     @cached_property
     def seen(self) -> str:
         """A digest of what a model sees and draws its views from: pictures, boxes, keypoints."""
-        seen = [self.layout.file(name, s) for name in SEEN for s in range(self.layout.shards)]
+        names = [name for name in SEEN if name in self.layout.columns]
+        seen = [self.layout.file(name, s) for name in names for s in range(self.layout.shards)]
         facts = {name: value for shard in self.manifest["shards"] for name, value in shard.items()}
         return files.fingerprint([self.identity["skeleton"], [facts[file] for file in seen]])
 

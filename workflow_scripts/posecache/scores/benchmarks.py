@@ -27,8 +27,11 @@ def evaluate(
     """The score record, on the benchmark `name`, of the model that made `logits`.
 
     It holds `metrics` (0-100), `protocol`, and who made it. A keypoint that the model lacks is
-    predicted at (0, 0) with score 0. Raises ValueError for PCKh over samples without head sizes.
+    predicted at (0, 0) with score 0. Raises ValueError for samples without labels, and for PCKh
+    over samples without head sizes.
     """
+    if not samples.labelled:
+        raise ValueError(f"{samples.folder}: has no labels to score against")
     skeleton = _counted(measure, samples)
     keypoints, scores, areas = predict(logits, skeleton)
     protocol: dict[str, Any] = {
@@ -133,6 +136,6 @@ def restrict(record: Mapping[str, Any], indices: Sequence[int]) -> dict[str, Any
 def _pckh(samples: SampleStore, skeleton: Skeleton, keypoints: np.ndarray) -> dict[str, float]:
     head_size = samples.column("head_size")
     check_head_sizes(head_size, samples.place)
-    truth = samples.column("keypoints")[:, _places(samples, skeleton)]
+    truth = samples.keypoints[:, _places(samples, skeleton)]
     labelled = ~np.isnan(truth).any(-1)
     return grouped(keypoints, truth, labelled, head_size, skeleton.keypoints)

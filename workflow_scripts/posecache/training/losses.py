@@ -5,6 +5,10 @@ over keypoints and divided by the student's K, mean over the batch. It is Eq. 8 
 (arXiv:2405.20084) up to one common factor, so that a weight means the same at any batch size and
 bin count. `authors-code` keeps the reductions and the weights of the authors' public code.
 
+A person without labels is one whose keypoints all have weight 0: it counts in the batch and adds
+nothing to `L_CK`, as a keypoint that its dataset lacks counts in K. So a label weighs the same
+whoever is in its batch, and a batch without any has an `L_CK` of 0.
+
 Shapes: B samples, K student keypoints, Kt teacher keypoints, Wx and Wy bins.
 """
 

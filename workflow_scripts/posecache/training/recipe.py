@@ -3,7 +3,7 @@
 Each field is also an option of `train_student.py`; its description is that option's help.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -140,9 +140,17 @@ class Distil(Settings):
         "equation-8", description="or authors-code: what the authors' public code minimises"
     )
 
+    @property
+    def teaches(self) -> bool:
+        """Whether a teacher has any weight; the authors' code gives it some at each alpha."""
+        return (self.alpha < 1 or self.mode == "authors-code") and any(self.teachers.values())
 
-def clashes(recipe: Recipe, distil: Distil | None) -> Iterator[str]:
-    """Why a recipe and what a model learns from do not go together, under the key in question."""
+
+def clashes(recipe: Recipe, distil: Distil | None, unlabelled: Sequence[str]) -> Iterator[str]:
+    """Why a recipe and what a model learns from do not go together, under the key in question.
+
+    `unlabelled` are the sample sets without labels.
+    """
     default = Recipe.model_fields["loss"].default
     if distil is not None and distil.mode == "authors-code" and recipe.loss != default:
         yield f"distil.mode: authors-code has its own label loss, the recipe says {recipe.loss}"
@@ -151,6 +159,9 @@ def clashes(recipe: Recipe, distil: Distil | None) -> Iterator[str]:
         yield "distil.alpha: 0, and so is every teacher's beta: nothing is learnt"
     if distil is None and recipe.geometry == "replay":
         yield "training.geometry: replay shows a teacher's crops, and this model has no teacher"
+    if unlabelled and (distil is None or not distil.teaches):
+        lacking = "has no teacher" if distil is None else "gives its teachers no weight"
+        yield f"samples: {unlabelled[0]} has no labels, and this model {lacking}"
 
 
 class Init(Settings):

@@ -137,5 +137,5 @@ class Stream:
         mine, other = self.skeleton.indices_in(theirs)
         shape = (stop - start, self.skeleton.num_keypoints, 2)
         keypoints = np.full(shape, np.nan, dtype=np.float32)
-        keypoints[:, mine] = samples.column("keypoints")[start:stop][:, other]
+        keypoints[:, mine] = samples.keypoints[start:stop][:, other]
         return keypoints
