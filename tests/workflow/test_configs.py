@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from conftest import ROOT
+from conftest import ROOT, Workdir
 from posecache import config
 
 PAPER = {f"table{number}" for number in range(1, 6)}
@@ -132,3 +132,16 @@ def test_a_configuration_does_not_rest_on_the_demos(name: str) -> None:
     record = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text())
     assert "demo" not in record
     assert load(name).demo is None
+
+
+def test_the_study_of_few_labels_shares_the_demo(tmp_path: Path) -> None:
+    study = load("unlabelled")
+    assert [name for name, entry in study.samples.items() if not entry.labelled] == ["rest"]
+    assert study.samples["rest"].crops == study.samples["rest-labelled"].crops
+    workdir = Workdir(tmp_path)
+    path, target = ROOT / "configs" / "unlabelled.yaml", f"{study.results}/tables/unlabelled.csv"
+    planned = workdir.plan("--configfile", str(path), "--", target)
+    trained = {Path(job).parent.name for job in planned if "/models/" in job}
+    rows = {"tenth", "tenth-taught", "all-taught", "all-labelled", "teacher-coco"}
+    assert trained == rows
+    assert "results/samples/coco-val/manifest.json" in planned
