@@ -22,7 +22,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--name", required=True)
     parser.add_argument("--samples", type=Path, nargs="+", required=True, help="sample stores")
     parser.add_argument(
-        "--logits", type=Path, nargs="+", default=[], help="each teacher's stores over them"
+        "--logits",
+        type=of_teacher,
+        nargs="+",
+        default=[],
+        metavar="TEACHER=FOLDER",
+        help="each teacher's stores over them",
     )
     add_options(parser, Learning)
     parser.add_argument("--memory-mb", type=int, default=2000, help="for decoded samples")
@@ -32,6 +37,14 @@ def parse_arguments() -> argparse.Namespace:
     records.add_option(parser)
     add_options(parser, Recipe)
     return parser.parse_args()
+
+
+def of_teacher(text: str) -> tuple[str, Path]:
+    """A teacher, and the folder of a store of its logits."""
+    teacher, equals, folder = text.partition("=")
+    if not (teacher and equals and folder):
+        raise argparse.ArgumentTypeError(f"expected TEACHER=FOLDER, got {text!r}")
+    return teacher, Path(folder)
 
 
 def main() -> None:
@@ -47,7 +60,8 @@ def trainer(arguments: argparse.Namespace) -> Trainer:
         raise ValueError("device cuda: PyTorch finds no CUDA device; cpu says that a CPU will do")
     learning, recipe = from_options(arguments, Learning), from_options(arguments, Recipe)
     teachers = [] if learning.distil is None else list(learning.distil.teachers)
-    sets = open_sets(arguments.samples, arguments.logits, teachers)
+    folders = {t: [folder for name, folder in arguments.logits if name == t] for t in teachers}
+    sets = open_sets(arguments.samples, folders)
     unlabelled = [str(s.samples.folder) for s in sets if not s.samples.labelled]
     for problem in clashes(recipe, learning.distil, unlabelled):
         raise ValueError(problem)

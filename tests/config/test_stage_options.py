@@ -99,7 +99,7 @@ def test_students() -> None:
     assert read(options, Recipe) == stages(record).places.config.recipe("unified-t")
     place = options.index("--logits")
     assert options[place + 1 : place + 5] == [
-        f"results/logits/{teacher}/{samples}"
+        f"{teacher}=results/logits/{teacher}/{samples}"
         for teacher in ("teacher-coco", "teacher-mpii")
         for samples in ("coco-train", "mpii-train")
     ]

@@ -46,7 +46,13 @@ def test_another_model_or_other_samples_are_refused(
     other = tiny.model_folder(tmp_path / "other", scale=2.0)
     with pytest.raises(ValueError, match=r"made by model \w{12}, but .*other is"):
         check_live(made[0], other, made[2])
-    path = tiny.write_coco(tmp_path / "few", tiny.coco_record(images=2))
-    samples.prepare(tiny.annotations(path), tmp_path / "fewer")
-    with pytest.raises(ValueError, match="cache the logits again"):
-        check_live(made[0], made[1], tmp_path / "fewer")
+    others = tiny.sample_folder(tmp_path / "others", seed=3)
+    with pytest.raises(ValueError, match="made from other samples"):
+        check_live(made[0], made[1], others)
+
+
+def test_a_part_of_the_samples_is_checked_too(made: tuple[Path, Path, Path]) -> None:
+    annotations = tiny.annotations(made[2].parent / "data" / "annotations.json")
+    few = tiny.annotations(annotations.source.annotations, wanted=frozenset(["2.jpg", "5.jpg"]))
+    samples.prepare(few, made[2].parent / "fewer")
+    assert check_live(made[0], made[1], made[2].parent / "fewer") < 1e-5

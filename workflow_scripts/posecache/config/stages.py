@@ -146,15 +146,15 @@ class Stages:
         """Options of train_student.py."""
         train, stores = self.config.trained[name], self.training_logits(name)
         options = ["--name", name, "--samples", *map(self.places.samples, train.samples)]
-        options += ["--logits", *stores] if stores else []
+        options += ["--logits", *(f"{t}={folder}" for t, folder in stores)] if stores else []
         init = train.init and train.init.model_copy(update={"weights": self.places.init(name)})
         options += to_options(Learning(distil=self.config.distil(name), init=init))
         return options + to_options(self.config.recipe(name))
 
-    def training_logits(self, name: str) -> list[str]:
-        """The logit stores that a training run reads."""
+    def training_logits(self, name: str) -> list[tuple[str, str]]:
+        """The teachers and the folders of the logit stores that a training run reads."""
         return [
-            self.places.logits(teacher, samples)
+            (teacher, self.places.logits(teacher, samples))
             for teacher in self.config.teachers_of(name)
             for samples in self.config.trained[name].samples
         ]

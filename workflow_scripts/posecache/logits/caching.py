@@ -13,8 +13,7 @@ from tqdm import tqdm
 
 from posecache import files, skeletons
 from posecache.logits.model_run import ModelRun
-from posecache.logits.settings import BATCH, ENCODINGS, Caching
-from posecache.logits.store import KIND
+from posecache.logits.settings import BATCH, ENCODINGS, KIND, Caching
 from posecache.models import golden
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.models.session import Session
@@ -54,7 +53,7 @@ def cache(
     batch = min(batch, store.n * settings.views.count)
     session = Session(model / MODEL_FILE, card, batch=batch, device=device, threads=threads)
     golden.check(model, session)
-    about = _about(card, sample_folder, settings)
+    about = _about(card, store, settings)
     with closing(Writer(folder, layout, identity, about, own)) as writer:
         spans = list(map(layout.span, writer.missing))
         for start, stop in spans:
@@ -78,6 +77,7 @@ def _write(writer: Writer, run: ModelRun) -> None:
             started = time.perf_counter()
             writer.claim(shard)
             columns, runtime = run.shard(shard)
+            columns |= run.store.people.arrays(*run.layout.span(shard))
             if written is not None:
                 written.result()
             runtime |= {"seconds_elapsed": time.perf_counter() - started}
@@ -113,11 +113,12 @@ def job_shards(shards: int, job: int, jobs: int) -> range:
     return range(job * shards // jobs, (job + 1) * shards // jobs)
 
 
-def _about(card: Card, sample_folder: Path, settings: Caching) -> dict[str, Any]:
-    """What readers need to know about the model."""
+def _about(card: Card, store: SampleStore, settings: Caching) -> dict[str, Any]:
+    """What readers need to know about the model and the samples."""
     return {
         "model": card.name,
-        "samples": str(sample_folder),
+        "samples": store.folder.name,
+        "annotations": store.identity["files"],
         "skeleton": card.skeleton,
         "input_size": list(card.input_size),
         "split_ratio": card.split_ratio,
@@ -138,7 +139,8 @@ def _identity(model: Path, card: Card, store: SampleStore, settings: Caching) ->
         "heatmap": card.heatmap and card.heatmap.model_dump(mode="json"),
         "split_ratio": card.split_ratio,
         "beta": card.beta,
-        "samples": store.seen,
+        "samples": store.people.digest,
+        "labels": store.labels if settings.views.augmented else None,
         "padding": card.padding,
         "input_size": list(card.input_size),
         "crop_size": list(card.crop_size or card.input_size),
@@ -164,6 +166,7 @@ def _layout(card: Card, store: SampleStore, settings: Caching) -> Layout:
             **encoding.columns("simcc_x", (views, keypoints, width)),
             **encoding.columns("simcc_y", (views, keypoints, height)),
             "matrix": Column(shape=(views, 2, 3), dtype="float64"),
+            **store.people.columns,
         },
         chunk_rows=settings.chunk_rows,
         shard_rows=settings.shard_rows,

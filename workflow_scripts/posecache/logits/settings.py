@@ -22,6 +22,7 @@ ENCODINGS: "Names[Encoding]" = Names(
     },
     attributes=("encode", "decode", "levels"),
 )
+KIND = "logits"  # of store
 BATCH = 64  # crops per forward pass, unless told otherwise
 
 

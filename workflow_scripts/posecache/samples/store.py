@@ -1,5 +1,6 @@
 """Reading a sealed sample store. Shapes: B rows, S crop px."""
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ import numpy as np
 from posecache import datasets, files, skeletons
 from posecache.datasets.records import Source
 from posecache.samples import pictures
+from posecache.samples.people import People
 from posecache.samples.pictures import Picture
 from posecache.stores.store import Store
 
 KIND = "samples"
 JPEG = "crop_jpeg"
 PICTURE = "picture"  # the digest of the row's image file
-SEEN = (PICTURE, "box", "keypoints")
 
 
 class SampleStore(Store):
@@ -56,12 +57,21 @@ class SampleStore(Store):
         return self.column("keypoints")
 
     @cached_property
-    def seen(self) -> str:
-        """A digest of what a model sees and draws its views from: pictures, boxes, keypoints."""
-        names = [name for name in SEEN if name in self.layout.columns]
-        seen = [self.layout.file(name, s) for name in names for s in range(self.layout.shards)]
-        facts = {name: value for shard in self.manifest["shards"] for name, value in shard.items()}
-        return files.fingerprint([self.identity["skeleton"], [facts[file] for file in seen]])
+    def people(self) -> People:
+        """Who the rows are."""
+        paths = np.array([path.encode() for path in self.manifest["image_paths"]])
+        names = paths[self.column("image_index")]
+        names = names.astype(f"S{np.char.str_len(names).max()}")  # without those of empty images
+        image = names.view(np.uint8).reshape(self.n, -1)
+        return People(image, *(self.column(n) for n in (PICTURE, "instance_id", "box")))
+
+    @cached_property
+    def labels(self) -> str:
+        """A digest of what augmented views are drawn from, besides the boxes."""
+        keypoints = self.keypoints
+        same = np.where(np.isnan(keypoints), np.float32("nan"), keypoints)  # one NaN of many
+        digest = hashlib.sha256(same.tobytes()).hexdigest()
+        return files.fingerprint([self.identity["skeleton"], digest])
 
     def image_path(self, row: int) -> Path:
         """The image file of a row."""

@@ -38,13 +38,14 @@ def _described(folder: Path, manifest: Mapping[str, Any]) -> str:
     lines.append(f"on disk {_size(stored)}{share}")
     made = {"posecache": manifest["posecache"], **manifest["runtime"]}
     del made[BY_SHARD]
+    told = manifest["identity"]
     about = {
         k: v
         for k, v in manifest.items()
-        if k not in OWN and k not in ("image_paths", "image_bytes")
+        if k not in (*OWN, "image_paths", "image_bytes") and (k not in told or told[k] != v)
     }
     for title, record in (
-        ("about", about), ("made from", manifest["identity"]), ("made by", made),
+        ("about", about), ("made from", told), ("made by", made),
     ):  # fmt: skip
         lines += [f"{title}:", *(f"  {key}: {_short(value)}" for key, value in record.items())]
     return "\n".join(lines)

@@ -29,12 +29,13 @@ class Store:
     def column(self, name: str) -> np.ndarray:
         """A whole column (N, ...), which is kept once it is read: meant for small columns."""
         if name not in self._columns:
-            self._columns[name] = self.rows(name, 0, self.n)
+            self._columns[name] = self.rows(name, 0, self.layout.num_rows)
         return self._columns[name]
 
     def rows(self, name: str, start: int, stop: int) -> np.ndarray:
         """Rows start ... stop - 1 of a column; ValueError names the chunk that is damaged."""
-        assert 0 <= start <= stop <= self.n, f"rows {start}:{stop} of {self.n}"
+        count = self.layout.num_rows
+        assert 0 <= start <= stop <= count, f"rows {start}:{stop} of {count}"
         return read_rows(self.folder, self.layout, name, start, stop)
 
     def ragged(self, name: str, start: int, stop: int) -> list[memoryview]:

@@ -1,7 +1,7 @@
 """From samples and cached logits to a model's folder: one student, or one home-trained teacher."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,30 +23,33 @@ from posecache.training.trainer import Trainer
 
 
 def open_sets(
-    sample_folders: Sequence[Path], logit_folders: Sequence[Path], teachers: Sequence[str] = ()
+    sample_folders: Sequence[Path], logit_folders: Mapping[str, Sequence[Path]]
 ) -> list[TrainingSet]:
-    """Each sample store with every teacher's logits over it.
+    """Each sample store with every teacher's logits over it, by the teacher's name.
 
-    A logit store says itself whose logits over which samples it holds. Raises ValueError where a
-    teacher has none over a sample set.
+    Whose logits a store holds it says itself. Raises ValueError where a teacher has none over a
+    sample set.
     """
-    stores = [logits.open(folder) for folder in logit_folders]
     sets = []
     for folder in sample_folders:
         store = samples.open(folder)
-        own = {name: _logits_over(store, name, stores) for name in teachers}
+        own = {name: _over(store, name, given) for name, given in logit_folders.items()}
         sets.append(TrainingSet(samples=store, logits=own))
     return sets
 
 
-def _logits_over(store: SampleStore, teacher: str, stores: Sequence[LogitStore]) -> LogitStore:
-    for found in stores:
-        if found.model == teacher and found.identity["samples"] == store.seen:
-            return found
-    others = ", ".join(f"{s.folder} (of samples {s.identity['samples'][:12]})" for s in stores)
+def _over(store: SampleStore, teacher: str, folders: Sequence[Path]) -> LogitStore:
+    """A teacher's logits over a sample set; rather those over nobody else."""
+    problems = []
+    stores = [logits.open(folder) for folder in folders]
+    for found in sorted(stores, key=lambda s: s.identity["samples"] != store.people.digest):
+        try:
+            return found.over(store)
+        except ValueError as error:
+            problems.append(str(error))
     raise ValueError(
-        f"{store.folder}: is {store.seen[:12]}, and no logits of {teacher} are made "
-        f"from it: given are {others or 'none'}: cache the logits again"
+        f"{store.folder}: there are no logits of {teacher} over it: "
+        f"{'; '.join(problems) or 'none are given'}"
     )
 
 
