@@ -86,7 +86,9 @@ def test_logits_of_other_samples_are_refused(tmp_path: Path) -> None:
     path = tiny.write_coco(tmp_path / "other", record)
     annotations = tiny.annotations(path)
     samples.prepare(annotations, tmp_path / "others")
-    told = r"other samples than .*others \(from annotations \w{12}, not \w{12}\): lacks 1 of its 10 "
+    told = (
+        r"other samples than .*others \(from annotations \w{12}, not \w{12}\): lacks 1 of its 10 "
+    )
     told += r"persons, first .*row 0, person 100: its box is \[16\.39.*\] here, \[15\.39.*\] there"
     with pytest.raises(ValueError, match=told):
         logits.open(folder, samples=samples.open(tmp_path / "others"))

@@ -43,7 +43,13 @@ def perfect(folder: Path, store: SampleStore, skeleton: str, shift: float = 0.0)
     kept = {key: skeletons.load(skeleton).content[key] for key in ("keypoints", "flip_pairs")}
     identity = {"samples": store.people.digest, "encoding": "float32", "levels": [], **kept}
     identity |= {"label_offset": [0.0, 0.0]}
-    about = {"annotations": store.identity["files"], "model": "m", "skeleton": skeleton, "input_size": SIZE, "split_ratio": 8.0}
+    about = {
+        "annotations": store.identity["files"],
+        "model": "m",
+        "skeleton": skeleton,
+        "input_size": SIZE,
+        "split_ratio": 8.0,
+    }
     writer = Writer(folder, plan, identity, about | {"beta": BETA, "flip": True})
     writer.write(0, columns, {})
     writer.seal()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from posecache import decoding
 
@@ -22,20 +22,27 @@ def naming(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write `path` by temporary sibling, fsync and rename, so that no reader sees a part of it."""
+@contextmanager
+def written_atomically(path: Path) -> Iterator[IO[bytes]]:
+    """A file that becomes `path` at the end of the `with` block, by temporary sibling, fsync and
+    rename, so that no reader sees a part of it; an exception leaves `path` as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    data = content.encode() if isinstance(content, str) else content
     try:
         with naming(path), temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write `path` whole or not at all."""
+    with written_atomically(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def sync_folder(folder: Path) -> None:

@@ -46,8 +46,7 @@ class LogitStore(Store):
         return People.of(self)
 
     def over(self, samples: SampleStore) -> "LogitStore":
-        """The rows of a sample set's persons, in its order; ValueError names one that is not here.
-        """
+        """The rows of a sample set's persons, in its order; ValueError names one that it lacks."""
         if self.identity["samples"] == samples.people.digest:
             return self
         rows = samples.people.rows_in(self.people)

@@ -67,15 +67,20 @@ def read_manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
     """A sealed store's manifest; ValueError if there is none, a damaged one, or one of another kind
     or format."""
     path = manifest_path(folder)
-    manifest = files.read_json(path)
+    return checked(files.read_json(path), str(path), kind)
+
+
+def checked(manifest: Any, place: str, kind: str | None = None) -> dict[str, Any]:
+    """What a manifest says; ValueError names the `place` of one that is damaged, or of another kind
+    or format."""
     if not isinstance(manifest, dict):
-        raise ValueError(f"{path}: is no store's manifest")
+        raise ValueError(f"{place}: is no store's manifest")
     found = (manifest.get("kind"), manifest.get("format"))
     if found != (kind or found[0], FORMAT):
         expected = f"{kind or 'a store'} of format {FORMAT}"
-        raise ValueError(f"{path}: holds {found[0]} of format {found[1]}, expected {expected}")
+        raise ValueError(f"{place}: holds {found[0]} of format {found[1]}, expected {expected}")
     if not is_signed(manifest):
-        raise ValueError(f"{path}: is not as it was sealed: the store is damaged")
+        raise ValueError(f"{place}: is not as it was sealed: the store is damaged")
     return manifest
 
 
