@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 def test_help_tells_every_command_and_version_the_version() -> None:
     shown = run("--help")
     assert shown.returncode == 0
-    for command in ("verify", "doctor", "inspect", "check-live"):
+    for command in ("verify", "doctor", "inspect", "check-live", "pack", "unpack"):
         assert command in shown.stdout
         assert run(command, "--help").returncode == 0
     version = run("--version")
@@ -95,3 +95,14 @@ def test_inspect_and_check_live(made: tuple[Path, Path, Path]) -> None:
     failed = run(*live, "--limit", "1e-12")
     assert failed.returncode == 1
     assert "limit 1e-12" in failed.stderr
+
+
+def test_a_store_is_packed_and_unpacked(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    packed = run("pack", made[0], tmp_path / "file", "--encoding", "compact")
+    size = (tmp_path / "file").stat().st_size
+    assert packed.stdout == f"{tmp_path / 'file'}: {size} bytes\n", packed.stderr
+    assert run("unpack", tmp_path / "file", tmp_path / "again").returncode == 0
+    assert "encoding: compact" in run("inspect", tmp_path / "again").stdout
+    refused = run("unpack", tmp_path / "file", tmp_path / "again")
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == f"error: {tmp_path / 'again'}: exists already"

@@ -59,6 +59,22 @@ def check_live(arguments: argparse.Namespace) -> None:
     print(f"KL(live || cached) = {found:.2e} nats a keypoint's axis")
 
 
+def pack(arguments: argparse.Namespace) -> None:
+    """Write a logit store as one file that can be handed on."""
+    from posecache.logits import packing
+
+    packing.pack(arguments.store, arguments.file, arguments.encoding)
+    print(f"{arguments.file}: {arguments.file.stat().st_size} bytes")
+
+
+def unpack(arguments: argparse.Namespace) -> None:
+    """Make a logit store of a file that `pack` has written; every byte is compared."""
+    from posecache.logits import packing
+
+    packing.unpack(arguments.file, arguments.folder, arguments.skeleton)
+    print(f"{arguments.folder} is whole")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="posecache", description=__doc__)
@@ -86,6 +102,18 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     command.add_argument("--threads", type=int, default=1)
     command.set_defaults(run=check_live)
+    command = commands.add_parser("pack", help=pack.__doc__)
+    command.add_argument("store", type=Path, metavar="STORE")
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("--encoding", metavar="NAME", help="another than its own, as compact")
+    command.set_defaults(run=pack)
+    command = commands.add_parser("unpack", help=unpack.__doc__)
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="that does not exist yet")
+    command.add_argument(
+        "--skeleton", metavar="YAML", help="the file that its skeleton's file is here"
+    )
+    command.set_defaults(run=unpack)
     return top
 
 

@@ -1,7 +1,5 @@
 """A logit store in another encoding, from its logits: no model is run."""
 
-import contextlib
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,37 +12,24 @@ from posecache.logits.encodings import Arrays, Encoding
 from posecache.logits.settings import ENCODINGS
 from posecache.logits.store import LogitStore
 from posecache.stores.manifest import OWN
-from posecache.stores.packing import pack
 from posecache.stores.writer import Writer
 
 AXES = ("simcc_x", "simcc_y")
 
 
-def pack_as(folder: Path, file: Path, encoding: str) -> None:
-    """Pack a logit store in another encoding, or as it is if that is its own.
+def recode(source: Path, folder: Path, name: str) -> None:
+    """Write a logit store anew in another encoding; its identity says what it was.
 
-    ValueError for a store that is not sealed or damaged.
+    ValueError for a store that is not sealed or damaged, and for an unknown encoding.
     """
-    store = LogitStore(folder)
-    if store.encoding.name == encoding:
-        pack(folder, file)
-        return
-    recoded = file.with_name(f".{file.name}.{encoding}")  # a killed job's shards are kept
-    with contextlib.ExitStack() as after:
-        after.callback(shutil.rmtree, recoded, ignore_errors=True)
-        recode(store, recoded, ENCODINGS[encoding])
-        pack(recoded, file)
-
-
-def recode(store: LogitStore, folder: Path, encoding: Encoding) -> None:
-    """Write a logit store anew in another encoding; its identity says what it was."""
+    store, encoding = LogitStore(source), ENCODINGS[name]
     bins = {axis: store.layout.columns[axis].shape for axis in AXES}
     columns = {n: c for n, c in store.layout.columns.items() if not n.startswith(AXES)}
     for axis, shape in reversed(bins.items()):
         columns = {**encoding.columns(axis, shape), **columns}
     about = {key: value for key, value in store.manifest.items() if key not in OWN}
     layout = replace(store.layout, columns=columns)
-    writer = Writer(folder, layout, _identity(store, encoding), about)
+    writer = Writer(folder, layout, _identity(store, name), about)
     for shard in list(writer.missing):
         started, (start, stop) = time.perf_counter(), layout.span(shard)
         arrays = _recoded(store, encoding, start, stop)
@@ -53,13 +38,13 @@ def recode(store: LogitStore, folder: Path, encoding: Encoding) -> None:
     writer.seal()
 
 
-def _identity(store: LogitStore, encoding: Encoding) -> Mapping[str, Any]:
+def _identity(store: LogitStore, encoding: str) -> Mapping[str, Any]:
     """What the store was made from, and by way of which encodings."""
-    before = {"encoding": store.encoding.name, "fingerprint": store.fingerprint}
+    before = {"encoding": store.identity["encoding"], "fingerprint": store.fingerprint}
     return {
         **{key: value for key, value in store.identity.items() if key not in ("format", "kind")},
-        "encoding": encoding.name,
-        "levels": list(encoding.levels),
+        "encoding": encoding,
+        "levels": list(ENCODINGS[encoding].levels),
         "recoded_from": [*store.identity.get("recoded_from", []), before],
     }
 

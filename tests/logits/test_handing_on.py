@@ -2,14 +2,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import tiny
-from posecache import logits
+from posecache import logits, skeletons
+from posecache.logits import facts
 from posecache.logits.live import divergence
-from posecache.logits.recoding import pack_as
+from posecache.logits.packing import pack, unpack
 from posecache.logits.settings import ENCODINGS
 from posecache.stores.manifest import verify
-from posecache.stores.packing import pack, unpack
 
 
 @pytest.fixture
@@ -23,8 +24,8 @@ def cached(tmp_path: Path) -> Path:
 def test_a_packed_store_may_have_another_encoding(
     cached: Path, tmp_path: Path, encoding: str
 ) -> None:
-    pack_as(cached, tmp_path / "file", encoding)
-    unpack(tmp_path / "file", tmp_path / "again", "logits")
+    pack(cached, tmp_path / "file", encoding)
+    unpack(tmp_path / "file", tmp_path / "again")
     before, after = logits.open(cached), logits.open(tmp_path / "again")
     assert verify(tmp_path / "again") == []
     assert after.encoding is ENCODINGS[encoding]
@@ -45,16 +46,10 @@ def test_what_it_was_recoded_from_is_kept_through_several_encodings(
     cached: Path, tmp_path: Path
 ) -> None:
     for source, name, encoding in ((cached, "a", "int8"), (tmp_path / "a", "b", "compact")):
-        pack_as(source, tmp_path / "file", encoding)
+        pack(source, tmp_path / "file", encoding)
         unpack(tmp_path / "file", tmp_path / name)
     origins = logits.open(tmp_path / "b").identity["recoded_from"]
     assert [origin["encoding"] for origin in origins] == ["float16", "int8"]
-
-
-def test_its_own_encoding_is_no_change(cached: Path, tmp_path: Path) -> None:
-    pack_as(cached, tmp_path / "file", "float16")
-    pack(cached, tmp_path / "other")
-    assert (tmp_path / "file").read_bytes() == (tmp_path / "other").read_bytes()
 
 
 def test_a_damaged_store_is_not_recoded(cached: Path, tmp_path: Path) -> None:
@@ -63,6 +58,44 @@ def test_a_damaged_store_is_not_recoded(cached: Path, tmp_path: Path) -> None:
     data[5] ^= 1
     shard.write_bytes(data)
     with pytest.raises(ValueError, match=r"chunk 0: checksum mismatch"):
-        pack_as(cached, tmp_path / "file", "compact")
+        pack(cached, tmp_path / "file", "compact")
     assert not (tmp_path / "file").exists()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_its_own_encoding_is_no_change(cached: Path, tmp_path: Path) -> None:
+    for name, encoding in (("file", "float16"), ("other", None)):
+        pack(cached, tmp_path / name, encoding)
+    assert (tmp_path / "file").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_an_unknown_encoding_and_another_kind_of_store_are_refused(
+    cached: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="unknown encoding 'zip', expected one of float16"):
+        pack(cached, tmp_path / "file", "zip")
+    with pytest.raises(ValueError, match="holds samples of format 6, expected logits"):
+        pack(tmp_path / "samples", tmp_path / "file")
+
+
+def test_a_skeleton_of_ones_own_may_lie_elsewhere(tmp_path: Path) -> None:
+    """The file's name goes into the manifest; the keypoints are the store's identity."""
+    skeleton = {"keypoints": ["a", "b"], "sigmas": [0.1, 0.1], "links": []}
+    for name, keypoints in (("there", "ab"), ("here", "ab"), ("other", "ba")):
+        text = yaml.safe_dump(skeleton | {"keypoints": list(keypoints)})
+        (tmp_path / f"{name}.yaml").write_text(text)
+    model = tiny.model_folder(tmp_path / "model", str(tmp_path / "there.yaml"))
+    logits.cache(model, tiny.sample_folder(tmp_path), tmp_path / "logits")
+    pack(tmp_path / "logits", tmp_path / "file")
+    (tmp_path / "there.yaml").unlink()
+    skeletons.load.cache_clear()
+    with pytest.raises(ValueError, match="file: made with other keypoints than the skeleton"):
+        unpack(tmp_path / "file", tmp_path / "again", str(tmp_path / "other.yaml"))
+    unpack(tmp_path / "file", tmp_path / "again", str(tmp_path / "here.yaml"))
+    before, after = logits.open(tmp_path / "logits"), logits.open(tmp_path / "again")
+    assert facts.read(after.folder).skeleton == str(tmp_path / "here.yaml")
+    assert after.fingerprint == before.fingerprint
+    with pytest.raises(
+        ValueError, match=r"there\.yaml: no such file; `posecache unpack --skeleton`"
+    ):
+        facts.read(before.folder)
