@@ -20,6 +20,7 @@ from posecache.config.places import Places
 from posecache.config.planning import Verdicts
 from posecache.config.schema import Config
 from posecache.config.stages import Job, Stages
+from posecache.stores.manifest import FORMAT, MANIFEST, signed
 from posecache.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
@@ -53,11 +54,12 @@ teachers:
     input_size: [64, 64]
     head: heatmap
     heatmap: {udp: false, shift: true}
+  bought: {logits: own/cache}
 students:
   more:
     samples: [alone]
     init: {weights: own/backbone.pth, part: backbone}
-    distil: {alpha: 0.3, teachers: {zoo: 0.5, maps: 0.5}}
+    distil: {alpha: 0.3, teachers: {zoo: 0.5, maps: 0.5, bought: 0.5}}
     benchmarks: [coco, own, heads]
 benchmarks:
   own: {samples: own, metric: oks}
@@ -99,6 +101,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "samples.*.crops.context": ("samples.coco-train.crops.context", 2.0),
     "samples.*.crops.quality": ("samples.coco-train.crops.quality", 50),
     "teachers.*.weights": ("teachers.zoo.weights", "own/other"),
+    "teachers.*.logits": ("teachers.bought.logits", "own/other-cache"),
     "teachers.*.crop": ("teachers.zoo.crop", "stretch"),
     "teachers.*.skeleton": ("teachers.zoo.skeleton", "coco17"),
     "teachers.*.input_size": ("teachers.zoo.input_size", [64, 96]),
@@ -273,11 +276,21 @@ def finished() -> Iterator[None]:
         for name in FILES:
             Path("own", name).write_text(name)
         Path("own/skeleton.yaml").write_text(SKELETON.replace("0.026", "0.03"))
+        for name in ("cache", "other-cache"):
+            write_cache(Path("own", name, "alone", MANIFEST), model=name)
         for job in jobs(stages(experiment()).wanted):
             with records.recorded(job.record):
                 Path(job.output).parent.mkdir(parents=True, exist_ok=True)
                 Path(job.output).write_text(job.output)
         yield
+
+
+def write_cache(manifest: Path, model: str) -> None:
+    """A logit store's manifest, of one view."""
+    manifest.parent.mkdir(parents=True)
+    layout = {"columns": {"matrix": {"shape": [1, 2, 3]}}}
+    about = {"kind": "logits", "format": FORMAT, "skeleton": "coco17", "input_size": [64, 96]}
+    manifest.write_text(signed({**about, "identity": {"model": model}, "layout": layout}))
 
 
 def stages(record: dict[str, Any]) -> Stages:

@@ -53,7 +53,7 @@ def any_of(names):
 wildcard_constraints:
     root=any_of(PLACES.roots),
     sampleset=any_of(CONFIG.samples),
-    model=any_of([*CONFIG.teachers, *CONFIG.runs]),
+    model=any_of(CONFIG.models),
     benchmark=any_of(CONFIG.benchmarks),
     table=any_of(TABLES),
 

@@ -10,8 +10,9 @@ from types import ModuleType
 import pytest
 from demo_config import ROOT
 
-from posecache import skeletons
+from posecache import files, skeletons
 from posecache.config.planning import settle
+from posecache.stores.manifest import signed
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
     "annotations": (lambda own: edit(own / "people.json"), {"prepare_samples"}),
     "weights": (lambda own: edit(own / "zoo.pth"), {"import_model"}),
     "weights to start from": (lambda own: edit(own / "backbone.pth"), {"train_student"}),
+    "a cache": (lambda own: edit_cache(own / "cache/alone/manifest.json"), {"train_student"}),
     "published numbers": (lambda own: edit(own / "published.csv"), {"make_table"}),
     "a renamed keypoint": (
         lambda own: edit(own / "skeleton.yaml", "nose", "snout", everywhere=True),
@@ -47,7 +49,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
         lambda own: edit(own / "skeleton.yaml", "- [nose, left_eye]", ""),
         set(),
     ),
-    "times": (lambda own: [os.utime(p, (0, 0)) for p in own.iterdir()] and None, set()),
+    "times": (lambda own: [os.utime(p, (0, 0)) for p in own.rglob("*")] and None, set()),
 }
 
 
@@ -57,6 +59,13 @@ def edit(path: Path, old: str = "", new: str = "x", everywhere: bool = False) ->
     assert old in text
     path.write_text(text.replace(old, new, -1 if everywhere else 1))
     os.utime(path, (0, 0))
+
+
+def edit_cache(manifest: Path) -> None:
+    """Logits of the same model over the same samples that are not the same."""
+    record = {**files.read_json(manifest), "shards": ["other"]}
+    del record["digest"]
+    manifest.write_text(signed(record))
 
 
 @pytest.mark.parametrize(("change", "rules"), CHANGES.values(), ids=CHANGES)

@@ -200,8 +200,8 @@ CASES: list[tuple[str, Any, str]] = [
     ("tables.own", {"a": TABLE | {"columns": {"model": ["coco", "AP"]}}}, "the heading of another"),
     ("tables.own", {"table1": TABLE}, "tables.own.table1: a table of posecache has this name too"),
     ("teachers.coco-t", DEMO["teachers"]["teacher-coco"], "students.coco-t: a teacher has this na"),
-    ("teachers.teacher-coco.weights", "a.onnx", "teacher-coco: expected either `weights` or `trai"),
-    ("teachers.third", {}, "teachers.third: expected either `weights` or `train`"),
+    ("teachers.teacher-coco.weights", "a.onnx", "teacher-coco: expected one of `weights`, `train"),
+    ("teachers.third", {}, "teachers.third: expected one of `weights`, `train` and `log"),
     # Things that are there twice.
     ("students.coco-t.samples", ["coco-train"] * 2, "coco-t.samples: 'coco-train' is listed twice"),
     ("students.coco-t.benchmarks", ["coco", "coco"], "coco-t.benchmarks: 'coco' is listed twice"),

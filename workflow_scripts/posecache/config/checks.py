@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from pydantic import ValidationError
 
+from posecache.config import caches
 from posecache.config.conflicts import conflicts
 from posecache.config.schema import Config, Train
 from posecache.datasets.records import GROUND_TRUTH
@@ -17,7 +18,8 @@ from posecache.training.recipe import Recipe, merge
 
 def problems(config: Config) -> Iterator[str]:
     """Each problem in one line, under the key that holds it."""
-    for check in (_recipes, _models, _init, _benchmarks, _published_tables, _own_tables, conflicts):
+    checks = (_recipes, _models, _init, _benchmarks, _published_tables, _own_tables)
+    for check in (*checks, caches.problems, conflicts):
         yield from check(config)
 
 
@@ -58,6 +60,8 @@ def _init(config: Config) -> Iterator[str]:
     """Models that start from one without weights, from themselves, or from each other."""
     for name in config.trained:
         key, source = f"{config.trained_key(name)}.init", config.init_model(name)
+        if source in config.cached:
+            yield f"{key}: {source} comes as a cache, which has no weights to start from"
         if source in config.imported and not is_checkpoint(config.imported[source].weights):
             yield f"{key}: {source} comes as an ONNX file, which has no weights to start from"
         init = config.trained[name].init

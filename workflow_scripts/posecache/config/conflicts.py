@@ -13,8 +13,16 @@ PROTOCOL = ("metric", "samples", "rescore", "nms")  # what the benchmarks of a c
 
 def conflicts(config: Config) -> Iterator[str]:
     """Each conflict in one line, under the key that holds it; all names are known."""
-    for check in (_recipes, _crops, _stretched, _head_sizes, _keypoints, _protocols):
+    for check in (_caches, _recipes, _crops, _stretched, _head_sizes, _keypoints, _protocols):
         yield from check(config)
+
+
+def _caches(config: Config) -> Iterator[str]:
+    """Scores of teachers that come as a cache: there is nothing that could be run."""
+    parts = [(f"tables.paper.{part}", model) for part, model in config.tables.parts.items()]
+    for key, model in [*parts, *((key, model) for key, model, _ in _scored(config))]:
+        if model in config.cached:
+            yield f"{key}: {model} comes as a cache: it cannot be run, and so not be scored"
 
 
 def _recipes(config: Config) -> Iterator[str]:

@@ -56,6 +56,8 @@ class Places:
 
     def logits(self, model: str, samples: str) -> str:
         """The folder of a model's logits over a sample set."""
+        if model in self.config.cached:
+            return self.config.cached[model].store(samples)
         root = self._root("logits", model, samples, shared=self._is_teacher(model))
         return f"{root}/logits/{model}/{samples}"
 

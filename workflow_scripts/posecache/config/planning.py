@@ -61,8 +61,7 @@ def settle(stages: Stages) -> None:
 
 def _standing(stages: Stages) -> Iterator[Job]:
     """The jobs that have made what stands of all that the configuration allows."""
-    config = stages.config
-    models = [*config.teachers, *config.runs]
+    config, models = stages.config, stages.config.models
     jobs = chain(
         (stages.job("samples", name) for name in config.samples),
         (stages.job("model", name) for name in models),

@@ -14,7 +14,9 @@ def row_mb(config: Config, model: str) -> float:
     """MB of one sample's logits."""
     keypoints = skeletons.load(config.skeleton(model)).num_keypoints
     bins = SPLIT_RATIO * sum(config.input_size(model))
-    return config.logits.views.count * keypoints * bins * BYTES_A_LOGIT / 1e6
+    cached = config.cached.get(model)
+    views = config.logits.views.count if cached is None else cached.facts.views
+    return views * keypoints * bins * BYTES_A_LOGIT / 1e6
 
 
 def caching_mb(config: Config, model: str) -> int:

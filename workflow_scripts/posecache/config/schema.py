@@ -5,6 +5,7 @@ sections refer to each other.
 """
 
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -19,12 +20,15 @@ from pydantic import (
 from posecache import skeletons
 from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
 from posecache.datasets.settings import AnnotationFiles
+from posecache.logits import facts
+from posecache.logits.facts import Facts
 from posecache.logits.settings import BATCH, Caching
 from posecache.models.settings import Import
 from posecache.runs import run_name, student_of
 from posecache.samples.settings import Crops
 from posecache.scores.settings import Measure
 from posecache.settings import Folder, Name, Seed, Settings, distinct
+from posecache.stores.manifest import MANIFEST
 from posecache.tables.settings import OwnTable
 from posecache.tables.specs import TABLES, cast
 from posecache.tables.table import Table
@@ -100,20 +104,41 @@ class HomeTrainedTeacher(Settings):
     train: Train
 
 
+class CachedTeacher(Settings):
+    """A teacher that comes as a cache, made elsewhere: nothing of it is run here."""
+
+    logits: str  # a logit store, or a folder with one for each sample set, by its name
+
+    def store(self, samples: str) -> str:
+        """The folder of its logits over a sample set."""
+        return self.logits if Path(self.logits, MANIFEST).exists() else f"{self.logits}/{samples}"
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What its logits say of it; ValueError if there are none."""
+        stores = sorted(Path(self.logits).glob(f"*/{MANIFEST}"))
+        return facts.read(stores[0].parent if stores else Path(self.logits))
+
+
+ORIGINS = {"weights": ImportedTeacher, "train": HomeTrainedTeacher, "logits": CachedTeacher}
+
+
 def _origin(entry: Any) -> str | None:
-    """Whether a teacher's entry is an imported or a home-trained one; None if unclear."""
+    """Where a teacher comes from, by the one key that says it; None if unclear."""
     if isinstance(entry, Settings):
-        return "<train>" if isinstance(entry, HomeTrainedTeacher) else "<weights>"
-    found = [key for key in ("weights", "train") if isinstance(entry, dict) and key in entry]
+        return next(f"<{key}>" for key, kind in ORIGINS.items() if isinstance(entry, kind))
+    found = [key for key in ORIGINS if isinstance(entry, dict) and key in entry]
     return f"<{found[0]}>" if len(found) == 1 else None
 
 
 Teacher = Annotated[
-    Annotated[ImportedTeacher, Tag("<weights>")] | Annotated[HomeTrainedTeacher, Tag("<train>")],
+    Annotated[ImportedTeacher, Tag("<weights>")]
+    | Annotated[HomeTrainedTeacher, Tag("<train>")]
+    | Annotated[CachedTeacher, Tag("<logits>")],
     Discriminator(
         _origin,
         custom_error_type="origin",
-        custom_error_message="expected either `weights` or `train`",
+        custom_error_message="expected one of `weights`, `train` and `logits`",
     ),
 ]
 
@@ -204,6 +229,16 @@ class Config(Settings):
         """Every teacher that comes as a file."""
         return {n: t for n, t in self.teachers.items() if isinstance(t, ImportedTeacher)}
 
+    @property
+    def cached(self) -> dict[str, CachedTeacher]:
+        """Every teacher that comes as a cache."""
+        return {n: t for n, t in self.teachers.items() if isinstance(t, CachedTeacher)}
+
+    @property
+    def models(self) -> list[str]:
+        """Every model that is to be had, and not only its logits."""
+        return [name for name in [*self.teachers, *self.runs] if name not in self.cached]
+
     def trained_key(self, model: str) -> str:
         """The key of a trained model's entry."""
         student = student_of(model)
@@ -221,6 +256,13 @@ class Config(Settings):
     def students_of(self, teacher: str) -> list[str]:
         """The students' runs that learn from a teacher."""
         return [name for name in self.runs if teacher in self.teachers_of(name)]
+
+    def stores_of(self, teacher: str) -> list[str]:
+        """The stores that a teacher which comes as a cache has to have."""
+        sets = [
+            name for student in self.students_of(teacher) for name in self.trained[student].samples
+        ]
+        return [self.cached[teacher].store(name) for name in dict.fromkeys(sets)]
 
     def init_model(self, model: str) -> str | None:
         """The model of this configuration whose weights a training run starts from, if any.
@@ -251,13 +293,17 @@ class Config(Settings):
         """Width and height (px) of a model's input."""
         if model in self.imported:
             return self.imported[model].input_size
+        if model in self.cached:
+            return self.cached[model].facts.input_size
         return self.recipe(model).input_size
 
     def skeleton(self, model: str) -> str:
-        """The skeleton that a model predicts: an imported model's own, else the union of its sample
-        sets' and teachers' skeletons, in order."""
+        """The skeleton that a model predicts: an imported or cached model's own, else the union of
+        its sample sets' and teachers' skeletons, in order."""
         if model in self.imported:
             return self.imported[model].skeleton
+        if model in self.cached:
+            return self.cached[model].facts.skeleton
         names = [self.samples[name].skeleton for name in self.trained[model].samples]
         names += [self.skeleton(teacher) for teacher in self.teachers_of(model)]
         return skeletons.union(names).name

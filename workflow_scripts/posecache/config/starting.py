@@ -32,11 +32,16 @@ def has_driver() -> bool:
 def check_stores(
     places: Places, models: Collection[str], benchmarks: Collection[str], coming: Collection[str]
 ) -> None:
-    """ValueError for models to be trained on too few persons, and for PCKh without head sizes.
+    """ValueError for models to be trained on too few persons or with caches of other persons, and
+    for PCKh without head sizes.
 
     Only finished sample stores are looked at; the files that are `coming` will be made first.
     """
-    for problem in (*_few_rows(places, models, coming), *_no_heads(places, benchmarks, coming)):
+    for problem in (
+        *_few_rows(places, models, coming),
+        *_other_people(places, models, coming),
+        *_no_heads(places, benchmarks, coming),
+    ):
         raise ValueError(problem)
 
 
@@ -54,6 +59,24 @@ def _few_rows(places: Places, models: Collection[str], coming: Collection[str]) 
             key = f"{places.config.trained_key(model)}.training.batch_size"
             told = f"{recipe.batch_size} is more than the {rows} persons of {', '.join(names)}"
             yield f"{key}: {told}, and drop_last leaves out what fills no batch"
+
+
+def _other_people(
+    places: Places, models: Collection[str], coming: Collection[str]
+) -> Iterator[str]:
+    """Teachers that come as a cache, made of others than a sample set's persons."""
+    from posecache import logits, samples
+
+    config = places.config
+    for model in models:
+        for teacher in config.teachers_of(model):
+            for name in config.trained[model].samples:
+                if teacher in config.cached and _manifest(places, name) not in coming:
+                    store = samples.open(Path(places.samples(name)))
+                    try:
+                        logits.open(Path(places.logits(teacher, name)), samples=store)
+                    except ValueError as error:
+                        yield f"teachers.{teacher}.logits: {error}"
 
 
 def _no_heads(

@@ -13,6 +13,7 @@ from posecache.config.schema import Config
 from posecache.datasets.records import GROUND_TRUTH
 from posecache.logits.settings import Caching, Views
 from posecache.skeletons import files_of
+from posecache.stores.manifest import MANIFEST
 from posecache.stores.settings import Cut
 from posecache.tables.specs import TABLES
 from posecache.tables.table import Table
@@ -112,6 +113,7 @@ class Things:
     def _trained(self, name: str) -> Thing:
         train, distil = self.config.trained[name], self.config.distil(name)
         teachers, source = self.config.teachers_of(name), self.config.init_model(name)
+        caches = {t: self.config.cached[t] for t in teachers if t in self.config.cached}
         recipe = self.config.recipe(name).model_dump(mode="json", exclude={"checkpoint_epochs"})
         values = {
             "recipe": recipe,
@@ -119,16 +121,13 @@ class Things:
             "init": train.init and train.init.part,
         }
         parts = [self.find("samples", s) for s in train.samples]
-        parts += [self.find("logits", t, s) for t in teachers for s in train.samples]
+        own = [t for t in teachers if t not in caches]
+        parts += [self.find("logits", t, s) for t in own for s in train.samples]
         parts += [self.find("model", source)] if source is not None else []
-        own_file = train.init is not None and source is None
-        return Thing(
-            "model",
-            (name,),
-            files.as_json(values),
-            files=(train.init.weights,) if train.init is not None and own_file else (),
-            parts=tuple(parts),
-        )
+        found = [f"{cache.store(s)}/{MANIFEST}" for cache in caches.values() for s in train.samples]
+        if train.init is not None and source is None:
+            found.append(train.init.weights)
+        return Thing("model", (name,), files.as_json(values), tuple(found), tuple(parts))
 
     def _logits(self, model: str, samples: str) -> Thing:
         values = self.caching(samples).model_dump(mode="json")
