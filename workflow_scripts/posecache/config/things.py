@@ -113,21 +113,30 @@ class Things:
     def _trained(self, name: str) -> Thing:
         train, distil = self.config.trained[name], self.config.distil(name)
         teachers, source = self.config.teachers_of(name), self.config.init_model(name)
-        caches = {t: self.config.cached[t] for t in teachers if t in self.config.cached}
         recipe = self.config.recipe(name).model_dump(mode="json", exclude={"checkpoint_epochs"})
-        values = {
+        values: dict[str, Any] = {
             "recipe": recipe,
             "distil": distil and distil.model_dump(mode="json"),
             "init": train.init and train.init.part,
         }
+        caches = {t: self.config.cached[t] for t in teachers if t in self.config.cached}
+        if caches:  # their manifests name skeletons, whose content may be a file's
+            known = [skeletons.load(cache.facts.skeleton) for cache in caches.values()]
+            values["skeletons"] = [skeleton.content for skeleton in known]
+        given = [f"{cache.store(s)}/{MANIFEST}" for cache in caches.values() for s in train.samples]
+        given += [train.init.weights] if train.init is not None and source is None else []
         parts = [self.find("samples", s) for s in train.samples]
-        own = [t for t in teachers if t not in caches]
-        parts += [self.find("logits", t, s) for t in own for s in train.samples]
+        parts += [
+            self.find("logits", t, s) for t in teachers if t not in caches for s in train.samples
+        ]
         parts += [self.find("model", source)] if source is not None else []
-        found = [f"{cache.store(s)}/{MANIFEST}" for cache in caches.values() for s in train.samples]
-        if train.init is not None and source is None:
-            found.append(train.init.weights)
-        return Thing("model", (name,), files.as_json(values), tuple(found), tuple(parts))
+        return Thing(
+            "model",
+            (name,),
+            files.as_json(values),
+            files=tuple(dict.fromkeys(given)),
+            parts=tuple(parts),
+        )
 
     def _logits(self, model: str, samples: str) -> Thing:
         values = self.caching(samples).model_dump(mode="json")

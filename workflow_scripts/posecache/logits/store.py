@@ -33,7 +33,6 @@ class LogitStore(Store):
         self.input_size: tuple[int, int] = tuple(self.manifest["input_size"])
         self.split_ratio: float = self.manifest["split_ratio"]
         self.beta: float = self.manifest["beta"]
-        self.annotations: list[str] = self.manifest["annotations"]  # sha256 of their files
         self.flip: bool = self.manifest["flip"]
         self.label_offset: tuple[float, float] = tuple(self.identity["label_offset"])
         recorded = {key: self.identity[key] for key in ("keypoints", "flip_pairs")}
@@ -102,7 +101,8 @@ def _unlike(samples: SampleStore, store: LogitStore, missing: np.ndarray) -> str
     """Which persons of a sample set a store lacks, at rows `missing`, and how they differ."""
     row = int(missing[0])
     told = samples.people.unlike(row, store.people)
-    ours, theirs = (files[0][:12] for files in (samples.identity["files"], store.annotations))
+    files = (samples.identity["files"], store.manifest["annotations"])
+    ours, theirs = (sha256[:12] for sha256, *_ in files)
     made = "the same annotation file" if ours == theirs else f"annotations {theirs}, not {ours}"
     return (
         f"made from other samples than {samples.folder} (from {made}): lacks {len(missing)} of its "
