@@ -1,11 +1,14 @@
 """Teachers that come as a cache: what is known of them, and what is refused at the start."""
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from demo_config import ROOT
 
 import tiny
 from posecache import logits, samples
@@ -93,6 +96,40 @@ def test_the_same_cache_in_another_folder_is_the_same_to_a_student(cache: Path) 
     assert Stages(opened(cache.parent, elsewhere)).job("model", "s").key == key
     write_cache(cache.parent / "moved" / "two", views=2)
     assert Stages(opened(cache.parent, elsewhere)).job("model", "s").key != key
+
+
+def test_a_teacher_from_elsewhere_takes_the_place_of_anothers(cache: Path) -> None:
+    """On top of one that is trained or imported nothing of that one is left."""
+    folder, content = cache.parent, record(cache.parent)
+    bought = content["teachers"].pop("bought")
+    zoo = {"weights": "a.onnx", "skeleton": "coco17", "input_size": [64, 64], "padding": 1.5}
+    (folder / "base.yaml").write_text(yaml.safe_dump(content | {"teachers": {"bought": zoo}}))
+    own = {"extends": "base.yaml", "teachers": {"bought": bought}}
+    (folder / "mine.yaml").write_text(yaml.safe_dump(own))
+    config = open_experiment([folder / "mine.yaml"], {}).config
+    assert list(config.cached) == ["bought"]
+    own["teachers"] = {"bought": {"padding": 1.0}}
+    (folder / "mine.yaml").write_text(yaml.safe_dump(own))
+    assert open_experiment([folder / "mine.yaml"], {}).config.imported["bought"].padding == 1.0
+
+
+def test_the_papers_experiment_with_caches_of_its_teachers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration of docs/logit-cache.md."""
+    page = (ROOT / "docs" / "logit-cache.md").read_text()
+    found = re.search(r"```yaml\n(extends:.*?)```", page, re.DOTALL)
+    assert found is not None
+    (tmp_path / "mine.yaml").write_text(found[1])
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    for teacher, skeleton in (("coco", "coco17"), ("mpii", "mpii16")):
+        for name in ("coco2017-train", "mpii-official-train"):
+            write_cache(tmp_path / "bought" / f"rtmpose-m-{teacher}" / name, skeleton=skeleton)
+    monkeypatch.chdir(tmp_path)
+    config = open_experiment([Path("mine.yaml")], {}).config
+    assert list(config.cached) == ["rtmpose-m-coco", "rtmpose-m-mpii"]
+    assert config.skeleton("rtmpose-t-unified") == "coco17+mpii16"
+    assert config.tables.teachers == {}
 
 
 TABLE = {"rows": ["bought"], "columns": {"AP": ["b", "AP"]}}

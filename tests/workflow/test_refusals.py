@@ -144,6 +144,7 @@ TRAIN = ["train_student.py", "--name", "a", "--samples", "absent"]
         ([*IMPORT, "--weights", "a.pth", "--padding", ".nan"], 1, "--padding: input should be"),
         ([*TRAIN, "--epochs", "'3'"], 1, "error: --epochs: input should be a valid integer"),
         ([*TRAIN, "--lr", "[1"], 2, "--lr: value:1: not YAML"),
+        ([*TRAIN, "--logits", "folder"], 2, "--logits: expected TEACHER=FOLDER, got 'folder'"),
         ([*TRAIN, "--geometry", "replay"], 1, "error: training.geometry: replay shows"),
         ([*TRAIN, "--epochs", "3"], 1, "error: absent"),
         (["cache_logits.py", "--model", "absent", "--samples", "absent"], 1, "error: absent"),

@@ -26,6 +26,9 @@ NAMED = [
     )
 ]  # fmt: skip
 
+# Where a teacher comes from: one that comes from elsewhere is another one, and merged with none.
+ORIGINS = ("weights", "train", "logits")
+
 
 class Loader(yaml.SafeLoader):
     """Reads plain values."""
@@ -169,7 +172,7 @@ def _extending(record: Any, places: Mapping[str, str], folder: Path) -> Document
 
 def _merged(base: Any, own: Any, path: tuple[str, ...]) -> Any:
     """`own` over `base`, sections merged key by key, as Snakemake merges configuration files."""
-    if not (isinstance(base, dict) and isinstance(own, dict)):
+    if not (isinstance(base, dict) and isinstance(own, dict)) or _from_elsewhere(base, own, path):
         return own
     merged = dict(base)
     for key, value in own.items():
@@ -179,6 +182,12 @@ def _merged(base: Any, own: Any, path: tuple[str, ...]) -> Any:
             below = (*path, str(key))
             merged[key] = _merged(base[key], value, below) if key in base else value
     return merged
+
+
+def _from_elsewhere(base: dict[str, Any], own: dict[str, Any], path: tuple[str, ...]) -> bool:
+    """Whether `own` is a teacher that comes from elsewhere than the one of `base`."""
+    named = {key for key in ORIGINS if key in own}
+    return len(path) == 2 and path[0] == "teachers" and bool(named) and named.isdisjoint(base)
 
 
 def _named(path: tuple[str, ...]) -> bool:

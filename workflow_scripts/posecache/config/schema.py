@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from posecache import skeletons
+from posecache.config.documents import ORIGINS
 from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
 from posecache.datasets.settings import AnnotationFiles
 from posecache.logits import facts
@@ -120,13 +121,13 @@ class CachedTeacher(Settings):
         return facts.read(stores[0].parent if stores else Path(self.logits))
 
 
-ORIGINS = {"weights": ImportedTeacher, "train": HomeTrainedTeacher, "logits": CachedTeacher}
+KINDS = dict(zip(ORIGINS, (ImportedTeacher, HomeTrainedTeacher, CachedTeacher), strict=True))
 
 
 def _origin(entry: Any) -> str | None:
     """Where a teacher comes from, by the one key that says it; None if unclear."""
     if isinstance(entry, Settings):
-        return next(f"<{key}>" for key, kind in ORIGINS.items() if isinstance(entry, kind))
+        return next(f"<{key}>" for key, kind in KINDS.items() if isinstance(entry, kind))
     found = [key for key in ORIGINS if isinstance(entry, dict) and key in entry]
     return f"<{found[0]}>" if len(found) == 1 else None
 
