@@ -12,6 +12,7 @@ import pytest
 import tiny
 from posecache import logits, samples
 from posecache.samples.store import SampleStore
+from posecache.stores.manifest import MANIFEST
 
 HOW = logits.Caching(chunk_rows=2, shard_rows=4)
 
@@ -42,6 +43,10 @@ def test_the_same_persons_elsewhere_and_cut_otherwise(cached: Path, tmp_path: Pa
         found.read(slice(0, 10)), logits.open(cached).read(slice(0, 10)), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+
+
+def test_no_folder_is_named(cached: Path) -> None:
+    assert str(cached.parent) not in (cached / MANIFEST).read_text()
 
 
 def reversed_record() -> dict[str, Any]:

@@ -154,6 +154,8 @@ def _appearing(folder: Path) -> Iterator[Path]:
         try:
             made.mkdir()
             yield made
+            for inner in (made, *(path for path in made.rglob("*") if path.is_dir())):
+                files.sync_folder(inner)
             made.rename(folder)
         finally:
             shutil.rmtree(made, ignore_errors=True)
