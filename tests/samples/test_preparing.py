@@ -141,7 +141,7 @@ def test_a_set_without_labels_has_the_same_crops_and_is_another_set(tmp_path: Pa
     other = samples.open(tiny.unlabelled_folder(tmp_path / "b", seed=2))
     np.testing.assert_array_equal(one.crops(0, 10), other.crops(0, 10))
     np.testing.assert_array_equal(one.column("box"), other.column("box"))
-    assert one.seen != other.seen  # recorded augmentations may know of keypoints
+    assert one.labels != other.labels  # recorded augmentations may know of keypoints
     assert one.fingerprint != other.fingerprint
     assert other.changed_pictures() == []
 
