@@ -33,5 +33,5 @@ rule train_student:
 
 use rule train_student as train_teacher with:
     wildcard_constraints:
-        model=any_of(set(CONFIG.trained) - set(CONFIG.students)),
+        model=any_of(set(CONFIG.trained) - set(CONFIG.runs)),
     priority: 1
