@@ -13,6 +13,8 @@ import numpy as np
 import torch
 
 from posecache import logits
+from posecache.config.options import yaml_of
+from posecache.logits import Views
 from posecache.logits.live import divergence
 from posecache.logits.settings import ENCODINGS
 
@@ -39,13 +41,16 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, default=Path("results/models/teacher-coco"))
     parser.add_argument("--samples", type=Path, default=Path("results/samples/coco-val"))
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument(
+        "--views", type=yaml_of(Views), default=Views(), help="YAML, such as {merge: confident}"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         stores = {}
         for encoding in ENCODINGS:
             folder = Path(name) / encoding
-            how = logits.Caching(encoding=encoding)
+            how = logits.Caching(encoding=encoding, views=arguments.views)
             logits.cache(arguments.teacher, arguments.samples, folder, how, batch=arguments.batch)
             stores[encoding] = logits.open(folder)
         report(stores)

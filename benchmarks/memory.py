@@ -24,7 +24,7 @@ from posecache.models.folder import write_model
 
 WRITE = (
     "import pathlib,sys; from posecache import logits; f=pathlib.Path(sys.argv[1]);"
-    "how=logits.Caching(flip=False, shard_rows=int(sys.argv[2]));"
+    "how=logits.Caching(flip=False, shard_rows=int(sys.argv[2]), views={'merge': '%s'});"
     "logits.cache(f/'model', f/'samples', f/'logits', how)"
 )
 READ = (
@@ -101,15 +101,20 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs=2, default=[4000, 40000], metavar=("FEW", "MANY"))
     parser.add_argument("--shard-rows", type=int, default=logits.Caching().shard_rows)
     arguments = parser.parse_args()
-    found: dict[str, list[float]] = {"writing": [], "reading": [], "training batches": []}
+    probes = {
+        "writing": WRITE % "none",
+        "writing, four looks merged": WRITE % "confident",
+        "reading": READ,
+        "training batches": TRAIN,
+    }
+    found: dict[str, list[float]] = {name: [] for name in probes}
     for rows in arguments.rows:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             teacher(folder)
             people(folder, rows)
-            found["writing"].append(peak_mb(WRITE, folder, arguments.shard_rows))
-            found["reading"].append(peak_mb(READ, folder, arguments.shard_rows))
-            found["training batches"].append(peak_mb(TRAIN, folder, arguments.shard_rows))
+            for probe, code in probes.items():
+                found[probe].append(peak_mb(code, folder, arguments.shard_rows))
     few, many = arguments.rows
     print(f"| | {few} rows, MB | {many} rows, MB | ratio |\n|---|---|---|---|")
     for name, (first, second) in found.items():

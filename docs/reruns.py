@@ -117,6 +117,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "teachers.*.std": ("teachers.zoo.std", [1, 1, 1]),
     "teachers.*.sha256": ("teachers.zoo.sha256", "0123456789"),
     "teachers.*.license": ("teachers.zoo.license", "MIT"),
+    "teachers.*.views": ("teachers.teacher-coco.views", {"rotations": [0, 30]}),
     "teachers.*.train.samples": ("teachers.teacher-coco.train.samples", ["mpii-train"]),
     "teachers.*.train.training": ("teachers.teacher-coco.train.training", {"seed": 7}),
     "teachers.*.train.init.weights": ("teachers.teacher-coco.train.init", "own/other"),
@@ -149,10 +150,12 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "logits.encoding": ("logits.encoding", "int8"),
     "logits.chunk_rows": ("logits.chunk_rows", 32),
     "logits.shard_rows": ("logits.shard_rows", 512),
+    "logits.views.paddings": ("logits.views", {"paddings": [1.25, 1.5]}),
     "logits.views.rotations": ("logits.views", {"rotations": [0, 30]}),
     "logits.views.augmented": ("logits.views", {"augmented": 1}),
     "logits.views.augmentation": ("logits.views", {"augmentation": {"flip_prob": 0}}),
     "logits.views.seed": ("logits.views", {"seed": 1}),
+    "logits.views.merge": ("logits.views", {"rotations": [0, 30], "merge": "mean"}),
     "compute.device": ("compute.device", "cuda"),
     "compute.threads": ("compute.threads", 2),
     "compute.memory_mb": ("compute.memory_mb", 500),
@@ -203,7 +206,7 @@ the key concerns; then everything that is made from those.
 | rules that run first | keys |
 |---|---|
 """
-LEAVES = ("tables.paper", "tables.teachers", "views.augmentation")
+LEAVES = ("tables.paper", "tables.teachers", "teachers.*.views", "views.augmentation")
 
 
 def keys(kind: Any, prefix: str = "") -> Iterator[str]:

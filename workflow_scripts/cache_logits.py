@@ -7,6 +7,8 @@ train_student.py, a student's logits over a validation set to score.py.
 import argparse
 from pathlib import Path
 
+import torch
+
 from posecache import logits, records
 from posecache.config.options import add_options, from_options
 from posecache.logits.settings import BATCH, Caching
@@ -31,6 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     records.add_option(parser)
     arguments = parser.parse_args()
+    torch.set_num_threads(1)  # predictions are merged by threads of our own, beside the model's
     with records.recorded(arguments.record):
         logits.cache(
             arguments.model,

@@ -44,6 +44,7 @@ def read(options: list[str], kind: type[Settings]) -> Settings:
         (Caching, {}),
         (Caching, {"flip": False, "encoding": "compact", "chunk_rows": 8, "shard_rows": 16}),
         (Caching, {"views": {"rotations": [0, 90, -90], "seed": 3}}),
+        (Caching, {"views": {"paddings": [1.0, 1.5], "merge": "mean"}}),
         (Caching, {"views": {"rotations": [], "augmented": 2, "augmentation": {"flip_prob": 0}}}),
         (AnnotationFiles, FILES),
         (AnnotationFiles, FILES | {"boxes": "detections.json", "images_list": "names.txt"}),

@@ -26,6 +26,8 @@ def test_a_row_of_logits_by_hand() -> None:
     assert resources.row_mb(PAPER, STUDENT) == pytest.approx(21 * 896 * 4 / 1e6)
     views = changed(logits={"views": {"rotations": [0, 30, -30]}})
     assert resources.row_mb(views, TEACHER) == pytest.approx(3 * 17 * 896 * 4 / 1e6)
+    merged = changed(logits={"views": {"rotations": [0, 30, -30], "merge": "mean"}})
+    assert resources.row_mb(merged, TEACHER) == resources.row_mb(PAPER, TEACHER)
 
 
 @pytest.mark.parametrize(("skeleton", "keypoints"), [("halpe26+mpii16", 27), ("wide.yaml", 133)])
@@ -41,11 +43,19 @@ def test_memory_follows_the_real_number_of_keypoints(
     assert resources.row_mb(found, "other") == pytest.approx(keypoints * 896 * 4 / 1e6)
 
 
-def test_caching_asks_for_the_network_and_three_shards() -> None:
-    # 64 crops of 192 x 256 px at 4e-4 MB per px; 3 x 1024 rows of 0.0609 MB; 3000 for CUDA.
-    assert resources.caching_mb(PAPER, TEACHER) == 800 + round(1258.29 + 187.17) + 3000
-    small = changed(logits={"batch": 8}, compute={"device": "cpu"})
-    assert resources.caching_mb(small, TEACHER) == 800 + round(157.29 + 187.17)
+def test_caching_asks_for_the_network_three_shards_and_looks_on_their_way() -> None:
+    # 64 crops of 192 x 256 px at 4e-4 MB per px; 3 x 1024 rows of 0.0609 MB; 3000 for CUDA; the
+    # looks of 16 * (threads + 4) persons and two batches, each a crop and twice its logits.
+    look = 3e-6 * 192 * 256 + 2 * 17 * 896 * 4e-6
+    threads = PAPER.compute.threads
+    ways = (64 * (threads + 4) + 128) * look
+    assert resources.caching_mb(PAPER, TEACHER) == 800 + round(1258.29 + 187.17 + ways) + 3000
+    small = changed(
+        logits={"batch": 8, "views": {"rotations": list(range(12)), "merge": "mean"}},
+        compute={"device": "cpu", "threads": 1},
+    )
+    ways = (16 * 5 * 12 + 16) * look
+    assert resources.caching_mb(small, TEACHER) == 800 + round(157.29 + 187.17 + ways)
 
 
 def test_training_asks_for_what_it_keeps_two_windows_and_the_network() -> None:

@@ -12,7 +12,7 @@ from posecache.config.options import add_options, from_options
 from posecache.config.places import Places
 from posecache.config.stages import Stages
 from posecache.datasets.settings import AnnotationFiles
-from posecache.logits import Caching
+from posecache.logits import Caching, Views
 from posecache.models.settings import Import
 from posecache.samples.settings import Expected
 from posecache.scores.settings import Measure
@@ -119,6 +119,24 @@ def test_only_training_sets_are_seen_from_other_views_and_kept_otherwise() -> No
     assert (training.views.rotations, training.encoding, training.flip) == ((0, 30), "int8", False)
     validation = read(found.cache_logits("teacher-coco", "mpii-val"), Caching)
     assert validation == Caching(flip=False)
+
+
+def test_a_teachers_own_views_replace_the_common_ones() -> None:
+    own = {"paddings": [1.0, 1.5], "merge": "mean"}
+    record = changed("teachers.teacher-mpii.views", own)
+    record["logits"] = DEMO["logits"] | {"views": {"rotations": [0, 30]}}
+    found = stages(record)
+    views = {
+        teacher: read(found.cache_logits(teacher, "mpii-train"), Caching).views
+        for teacher in ("teacher-coco", "teacher-mpii")
+    }
+    assert views["teacher-coco"] == Views(rotations=(0, 30))
+    assert views["teacher-mpii"] == Views(paddings=(1.0, 1.5), merge="mean")
+    assert read(found.cache_logits("teacher-mpii", "mpii-val"), Caching).views == Views()
+    imported = stages(changed("teachers.zoo", IMPORTED | {"views": own}))
+    assert imported.import_model("zoo") == stages(changed("teachers.zoo", IMPORTED)).import_model(
+        "zoo"
+    )
 
 
 def test_benchmarks() -> None:

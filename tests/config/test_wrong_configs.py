@@ -158,6 +158,11 @@ CASES: list[tuple[str, Any, str]] = [
     ("demo.sets.coco-val.images", 0, "coco-val.images: input should be greater than 0, got 0"),
     ("logits.views.seed", -2, "logits.views.seed: input should be greater than or equal to 0"),
     ("logits.views", {"rotations": []}, "logits.views: expected at least one rotation or augmente"),
+    ("logits.views", {"merge": "mean"}, "logits.views: merge: mean needs several paddings, rotat"),
+    ("logits.views", {"merge": "confident", "rotations": [0, 9]}, "confident chooses its crops"),
+    ("logits.views.paddings", [0], "logits.views.paddings.0: input should be greater than 0"),
+    ("logits.views.merge", "median", "merge: unknown merge 'median', expected one of none, mean"),
+    ("teachers.teacher-coco.views", {"turns": 1}, "teachers.teacher-coco.views.turns: unknown key"),
     ("logits.jobs", 0, "logits.jobs: input should be greater than 0, got 0"),
     ("logits.shard_rows", 100, "logits: shard_rows 100 is not a multiple of chunk_rows 64"),
     ("training.variant.widen", 0.02, "training.variant.widen: input should be greater than or equ"),
@@ -270,6 +275,13 @@ SEVERAL: list[tuple[dict[str, Any], str]] = [
     (
         {"students.unified-t.distil.mode": "authors-code", "training.loss": "l2"},
         "unified-t.distil.mode: authors-code has its own label loss, the recipe says l2",
+    ),
+    (
+        {
+            "teachers.teacher-mpii.views": {"rotations": [0, 30]},
+            "students.unified-t.training": {"geometry": "replay"},
+        },
+        "unified-t.training.geometry: replay of unlike numbers of views: teacher-coco 1, teacher-m",
     ),
     (
         {

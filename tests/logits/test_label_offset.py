@@ -103,6 +103,26 @@ def test_a_mirrored_view_leans_to_the_other_side(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flip", [False, True])
+def test_each_look_that_is_merged_is_carried_from_where_it_is_read(
+    tmp_path: Path, flip: bool
+) -> None:
+    """A lean of two bins in each look, the mirrored ones too: there bins 2i and 2i + 1 change
+    places, so that `middles` is half a px off."""
+    model, store = leaning_model(tmp_path / "model", 2, (1, 1)), dotted(tmp_path, 1.0)
+    views = {"augmented": 8, "augmentation": MIRRORS}
+    for name, own in (("each", views), ("logits", views | {"merge": "mean"})):
+        how = logits.Caching.model_validate({"flip": flip, "views": own})
+        logits.cache(model, store, tmp_path / name, how)
+    mirrored = np.linalg.det(logits.open(tmp_path / "each").column("matrix")[0, :, :, :2]) < 0
+    assert 0 < mirrored.mean() < 1
+    x, y, matrix = logits.open(tmp_path / "logits").read(slice(0, 1))
+    found = geometry.apply(geometry.invert(matrix[0]), middles(x[0], y[0]))
+    expected = np.subtract(DOT, [mirrored.mean() / 2, 0])
+    np.testing.assert_allclose(found, np.tile(expected, (1, 17, 1)), atol=0.03)
+    assert check_live(tmp_path / "logits", model, store) < 1e-4
+
+
+@pytest.mark.parametrize("flip", [False, True])
 def test_the_live_model_is_shown_the_crops_that_were_cached(tmp_path: Path, flip: bool) -> None:
     model, store = leaning_model(tmp_path / "model", 2, (1, 1)), dotted(tmp_path, 1.0)
     logits.cache(model, store, tmp_path / "logits", logits.Caching(flip=flip))

@@ -60,6 +60,16 @@ def test_rotations_turn_about_the_boxs_middle(tmp_path: Path) -> None:
     torch.testing.assert_close(angle, torch.full((2,), 30.0).double())
 
 
+def test_each_padding_is_turned_by_each_rotation(tmp_path: Path) -> None:
+    found = drawn(Views(paddings=(1.0, 2.0), rotations=(0, 30)), card(tmp_path))
+    assert found.shape == (2, 4, 2, 3)
+    for view, (padding, angle) in enumerate([(1.0, 0), (1.0, 30), (2.0, 0), (2.0, 30)]):
+        expected = geometry.box_matrices(BOXES, tiny.SIZE, padding, angle)
+        np.testing.assert_allclose(found[:, view], expected)
+    own = replace(card(tmp_path), padding=1.6)
+    np.testing.assert_allclose(drawn(Views(), own), drawn(Views(paddings=(1.6,)), own))
+
+
 def test_recorded_augmentations_depend_on_seed_shard_and_view_alone(tmp_path: Path) -> None:
     model, how = card(tmp_path), Views(rotations=(), augmented=3, seed=5)
     found = drawn(how, model)
@@ -79,6 +89,16 @@ def test_the_least_turned_view_is_the_nearest(tmp_path: Path) -> None:
         mirrored = geometry.compose(geometry.mirror(tiny.SIZE[0]), student)
         for crop in (student, mirrored):
             assert views.nearest(crop, teacher).tolist() == [expected] * 2, angle
+
+
+def test_the_first_of_the_least_turned_views_is_the_nearest(tmp_path: Path) -> None:
+    model = card(tmp_path)
+    how = Views(paddings=(1.3, 0.7, 1.9), rotations=(10, 50))
+    teacher = torch.from_numpy(drawn(how, model))
+    for angle in range(-180, 181, 7):
+        student = torch.from_numpy(drawn(Views(rotations=(angle,)), model))[:, 0]
+        turns = [abs((angle - own + 180) % 360 - 180) for own in (10, 50)]
+        assert views.nearest(student, teacher).tolist() == [int(turns[1] < turns[0])] * 2, angle
 
 
 def test_no_view_at_all_is_refused() -> None:

@@ -15,15 +15,21 @@ def ranges(start: int, stop: int, size: int) -> Iterator[range]:
 
 
 def ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    threads: int,
+    depth: int | None = None,
 ) -> Iterator[Result]:
-    """`function` of each item, in order, computed by threads a few items ahead of their use."""
+    """`function` of each item, in order, computed by threads `depth` items ahead of their use: as
+    many as there are threads, unless told otherwise."""
+    depth = threads if depth is None else depth
     with ThreadPoolExecutor(threads) as pool:
         pending: deque[Future[Result]] = deque()
         try:
             for item in items:
                 pending.append(pool.submit(function, item))
-                if len(pending) > threads:
+                if len(pending) > depth:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()

@@ -13,7 +13,16 @@ PROTOCOL = ("metric", "samples", "rescore", "nms")  # what the benchmarks of a c
 
 def conflicts(config: Config) -> Iterator[str]:
     """Each conflict in one line, under the key that holds it; all names are known."""
-    for check in (_caches, _recipes, _crops, _stretched, _head_sizes, _keypoints, _protocols):
+    for check in (
+        _caches,
+        _recipes,
+        _replayed,
+        _crops,
+        _stretched,
+        _head_sizes,
+        _keypoints,
+        _protocols,
+    ):
         yield from check(config)
 
 
@@ -30,6 +39,18 @@ def _recipes(config: Config) -> Iterator[str]:
     for name in config.trained:
         for clash in clashes(config.recipe(name), config.distil(name), config.unlabelled(name)):
             yield f"{config.trained_key(name)}.{clash}"
+
+
+def _replayed(config: Config) -> Iterator[str]:
+    """Students that are shown their teachers' crops, where the teachers have unlike numbers."""
+    for name in config.runs:
+        if config.recipe(name).geometry != "replay":
+            continue
+        counts = {teacher: config.view_count(teacher) for teacher in config.teachers_of(name)}
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{teacher} {count}" for teacher, count in counts.items())
+            key = f"{config.trained_key(name)}.training.geometry"
+            yield f"{key}: replay of unlike numbers of views: {told}"
 
 
 def _crops(config: Config) -> Iterator[str]:

@@ -8,26 +8,34 @@ from posecache.training.recipe import WINDOW_CHUNKS
 # Main memory that CUDA's libraries take in each job: a guess.
 CUDA_MB = 3000
 BYTES_A_LOGIT = 4  # as a training run decodes it
+GROUP = 16  # persons whose crops are cut together
+CONFIDENT_LOOKS = 4  # crops a person that `merge: confident` asks for
 
 
 def row_mb(config: Config, model: str) -> float:
     """MB of one sample's logits."""
     keypoints = skeletons.load(config.skeleton(model)).num_keypoints
     bins = SPLIT_RATIO * sum(config.input_size(model))
-    cached = config.cached.get(model)
-    views = config.logits.views.count if cached is None else cached.facts.views
-    return views * keypoints * bins * BYTES_A_LOGIT / 1e6
+    return config.view_count(model) * keypoints * bins * BYTES_A_LOGIT / 1e6
 
 
 def caching_mb(config: Config, model: str) -> int:
-    """MB of a model's run over samples: the network and three shards.
+    """MB of a model's run over samples: the network, three shards, and looks on their way.
 
     The network is counted with twice what RTMPose-m took on a CPU.
     """
     width, height = config.input_size(model)
     network = config.logits.batch * width * height * 4e-4
     shards = 3 * config.logits.shard_rows * row_mb(config, model)
-    return 800 + round(network + shards) + _cuda_mb(config)
+    return 800 + round(network + shards + _looks_mb(config, model)) + _cuda_mb(config)
+
+
+def _looks_mb(config: Config, model: str) -> float:
+    """MB of the looks that wait for the model, or to be merged: crops, and their logits twice."""
+    views, (width, height) = config.views(model), config.input_size(model)
+    looks = GROUP * (config.compute.threads + 4) * max(views.listed, CONFIDENT_LOOKS)
+    logits = row_mb(config, model) / config.view_count(model)
+    return (looks + 2 * config.logits.batch) * (3e-6 * width * height + 2 * logits)
 
 
 def training_mb(config: Config, model: str) -> int:

@@ -23,7 +23,7 @@ from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
 from posecache.datasets.settings import AnnotationFiles
 from posecache.logits import facts
 from posecache.logits.facts import Facts
-from posecache.logits.settings import BATCH, Caching
+from posecache.logits.settings import BATCH, Caching, Views
 from posecache.models.settings import Import
 from posecache.runs import run_name, student_of
 from posecache.samples.settings import Crops
@@ -97,12 +97,14 @@ class ImportedTeacher(Import):
 
     weights: str
     crop: Literal["native", "stretch"] = "native"
+    views: Views | None = None  # None: `logits.views`
 
 
 class HomeTrainedTeacher(Settings):
     """A teacher that is trained here."""
 
     train: Train
+    views: Views | None = None  # None: `logits.views`
 
 
 class CachedTeacher(Settings):
@@ -276,6 +278,17 @@ class Config(Settings):
         seed, models = self.recipe(model).seed, self.models_of(init.weights)
         same = [m for m in models if m in self.runs and self.recipe(m).seed == seed]
         return next(iter(same or models), None)
+
+    def views(self, model: str) -> Views:
+        """The views of training samples for which a model is run."""
+        teacher = self.teachers.get(model)
+        own = teacher.views if isinstance(teacher, ImportedTeacher | HomeTrainedTeacher) else None
+        return own or self.logits.views
+
+    def view_count(self, model: str) -> int:
+        """The number of views of each training sample in a model's logits."""
+        cached = self.cached.get(model)
+        return self.views(model).count if cached is None else cached.facts.views
 
     def recipe(self, model: str) -> Recipe:
         """The full recipe of a trained model: defaults, `training`, then its own `training`."""

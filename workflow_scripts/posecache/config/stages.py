@@ -162,7 +162,7 @@ class Stages:
     def cache_logits(self, model: str, samples: str) -> list[str]:
         """Options of cache_logits.py."""
         folders = ["--model", self.places.model(model), "--samples", self.places.samples(samples)]
-        return folders + to_options(self.things.caching(samples))
+        return folders + to_options(self.things.caching(model, samples))
 
     def score(self, model: str, benchmark: str) -> list[str]:
         """Options of score.py."""

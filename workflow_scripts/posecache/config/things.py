@@ -82,20 +82,21 @@ class Things:
             return Cut()
         return Cut(**self.config.logits.model_dump(include=set(Cut.model_fields)))
 
-    def caching(self, samples: str) -> Caching:
-        """How models are run over a sample set: as the configuration says if it is for training,
+    def caching(self, model: str, samples: str) -> Caching:
+        """How a model is run over a sample set: as the configuration says if it is for training,
         otherwise upright, and kept exactly enough to be scored."""
         how = self.config.logits
         if self.config.samples[samples].crops is None:
             return Caching(flip=how.flip)
-        return Caching(**how.model_dump(include=set(Caching.model_fields)))
+        common = how.model_dump(include=set(Caching.model_fields))
+        return Caching(**common | {"views": self.config.views(model)})
 
     def _model(self, name: str) -> Thing:
         return self._imported(name) if name in self.config.imported else self._trained(name)
 
     def _imported(self, name: str) -> Thing:
         teacher = self.config.imported[name]
-        without = {"weights", "crop", "skeleton", "sha256", "license"}
+        without = {"weights", "crop", "skeleton", "sha256", "license", "views"}
         values = {
             "skeleton": skeletons.load(teacher.skeleton).content,
             "places": files_of(teacher.skeleton),  # noted on the card
@@ -139,7 +140,7 @@ class Things:
         )
 
     def _logits(self, model: str, samples: str) -> Thing:
-        values = self.caching(samples).model_dump(mode="json")
+        values = self.caching(model, samples).model_dump(mode="json")
         parts = (self.find("model", model), self.find("samples", samples))
         return Thing("logits", (model, samples), files.as_json(values), parts=parts)
 

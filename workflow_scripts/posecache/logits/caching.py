@@ -12,8 +12,10 @@ from typing import Any
 from tqdm import tqdm
 
 from posecache import files, skeletons
+from posecache.logits.framing import best_padding
+from posecache.logits.looking import forward
 from posecache.logits.model_run import ModelRun
-from posecache.logits.settings import BATCH, ENCODINGS, KIND, Caching
+from posecache.logits.settings import BATCH, ENCODINGS, KIND, MERGES, Caching
 from posecache.models import golden
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.models.session import Session
@@ -50,23 +52,37 @@ def cache(
     layout = _layout(card, store, settings)
     own = None if job is None else job_shards(layout.shards, *job)
     identity = _identity(model, card, store, settings)
-    batch = min(batch, store.n * settings.views.count)
+    looks = MERGES[settings.views.merge].most_looks(settings.views)
+    batch = min(batch, store.n * looks)
     session = Session(model / MODEL_FILE, card, batch=batch, device=device, threads=threads)
     golden.check(model, session)
     about = _about(card, store, settings)
+    framing = identity["framing"] = _framing(session, store, settings, threads)
     with closing(Writer(folder, layout, identity, about, own)) as writer:
         spans = list(map(layout.span, writer.missing))
         for start, stop in spans:
             store.check_pictures(start, stop)
         count = sum(stop - start for start, stop in spans)
-        _plan(writer, count, session, settings)
+        _plan(writer, count * looks * (1 + settings.flip), session)
         with tqdm(total=count, unit="sample", mininterval=5) as bar:
             _write(writer, ModelRun(
-                session=session, store=store, layout=layout, views=settings.views,
-                flip=settings.flip, encoding=ENCODINGS[settings.encoding], threads=threads, bar=bar,
+                session=session, store=store, layout=layout, settings=settings,
+                framing=framing, threads=threads, bar=bar,
             ))  # fmt: skip
         if job is None:
             writer.seal()
+
+
+def _framing(session: Session, store: SampleStore, settings: Caching, threads: int) -> float | None:
+    """The padding at which the model sees the sample set best, if the looks depend on it."""
+    if not MERGES[settings.views.merge].framings:
+        return None
+    run = forward(session, flip=settings.flip)
+    found = best_padding(
+        session.card, store, run, flip=settings.flip, batch=session.batch, threads=threads
+    )
+    logger.info("%s: seen best at %.3g of its boxes' sides", store.folder, found)
+    return found
 
 
 def _write(writer: Writer, run: ModelRun) -> None:
@@ -86,19 +102,20 @@ def _write(writer: Writer, run: ModelRun) -> None:
             written.result()
 
 
-def _plan(writer: Writer, count: int, session: Session, settings: Caching) -> None:
+def _plan(writer: Writer, passes: int, session: Session) -> None:
     """Log bytes, files and time of what is to be made; ValueError if the disk cannot hold it.
 
-    Space is counted for all absent shards, including those of other jobs.
+    `passes` crops go through the model, at most. Space is counted for all absent shards, including
+    those of other jobs.
     """
     layout, folder = writer.layout, writer.folder
     needed = sum(layout.stored_rows(shard) for shard in writer.absent) * layout.row_bytes
     free = shutil.disk_usage(folder).free + writer.replaced
-    passes = math.ceil(count * settings.views.count / session.batch) * (1 + settings.flip)
-    seconds = session.seconds_a_batch() * passes
+    seconds = session.seconds_a_batch() * math.ceil(passes / session.batch)
+    rows = sum(stop - start for start, stop in map(layout.span, writer.missing))
     logger.info(
         "%s: %d samples to go: the store takes at most %.3g GB more, and %d files; the model alone "
-        "about %.3g min", folder, count, needed / 1e9, layout.files, seconds / 60,
+        "at most %.3g min", folder, rows, needed / 1e9, layout.files, seconds / 60,
     )  # fmt: skip
     if needed > free:
         raise ValueError(
@@ -149,6 +166,7 @@ def _identity(model: Path, card: Card, store: SampleStore, settings: Caching) ->
         "mean": list(card.mean),
         "std": list(card.std),
         "views": settings.views.model_dump(mode="json"),
+        "merge": {"rule": settings.views.merge, **MERGES[settings.views.merge].constants},
         "flip": settings.flip,
         "encoding": settings.encoding,
         "levels": list(ENCODINGS[settings.encoding].levels),

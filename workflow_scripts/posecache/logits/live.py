@@ -1,5 +1,6 @@
 """Checking that a model still gives the cached logits."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,14 @@ import torch
 from posecache import geometry, samples
 from posecache.contract import BETA
 from posecache.logits import views
+from posecache.logits.looking import Group, completed, forward, people, persons
+from posecache.logits.merging import Stored
+from posecache.logits.person import Person
+from posecache.logits.settings import MERGES, Caching, Views
 from posecache.logits.store import LogitStore
 from posecache.logits.store import open as open_logits
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.models.session import Session
-from posecache.samples.pictures import crop_rows
 from posecache.samples.store import SampleStore
 
 
@@ -43,7 +47,11 @@ def check_live(
     session = Session(model / MODEL_FILE, card, batch=8, device=device, threads=threads)
     count = min(num_rows, store.n)
     chosen = np.sort(np.random.default_rng(seed).choice(store.n, count, replace=False))
-    mean = float(np.mean([_kl(session, cached, store, int(row)) for row in chosen]))
+    groups = _groups(cached, card, store, chosen.tolist())
+
+    run = forward(session, flip=cached.flip)
+    looked = completed(groups, run, batch=session.batch, threads=threads)
+    mean = float(np.mean([_kl(cached, *group.results.popitem()) for group in looked]))
     if not mean <= limit:
         raise ValueError(
             f"{folder}: KL(live || cached) is {mean:.2e} nats a keypoint's axis over "
@@ -52,13 +60,39 @@ def check_live(
     return mean
 
 
-def _kl(session: Session, cached: LogitStore, store: SampleStore, row: int) -> float:
+def _groups(
+    cached: LogitStore, card: Card, store: SampleStore, rows: Sequence[int]
+) -> Iterator[Group[Stored]]:
+    """The persons of some rows, each by itself, to be looked at as when the store was made."""
+    how = Caching(flip=cached.flip, views=Views.model_validate(cached.identity["views"]))
+    rule = MERGES[how.views.merge].rule
+    for row in rows:
+        own = [_person(cached, how, card, store, row)]
+        yield Group(rows=[row], people=own, store=store, rule=rule, asks_again=True)
+
+
+def _person(cached: LogitStore, how: Caching, card: Card, store: SampleStore, row: int) -> Person:
+    """The person of a row; what was drawn by shards is known of the samples' own store alone."""
+    framing, rows, shard = cached.identity["framing"], slice(row, row + 1), 0
+    if how.views.merge == "none":
+        boxes, (*_, matrix) = store.column("box")[rows], cached.read(rows)
+        looks = views.as_cut(matrix, cached.label_offset, flip=cached.flip)
+        return persons(card, boxes, looks, flip=how.flip)[0]
+    if how.views.augmented:
+        if cached.identity["samples"] != store.people.digest:
+            raise ValueError(f"{cached.folder}: merged augmented views of others, too, than these")
+        shard = row // cached.layout.shard_rows
+        rows = slice(*cached.layout.span(shard))
+    return people(how, card, store, rows, shard=shard, framing=framing)[row - rows.start]
+
+
+def _kl(cached: LogitStore, row: int, live: Stored) -> float:
     """KL(live || cached) of one row, mean over views, keypoints and axes."""
     x, y, matrix = cached.read(slice(row, row + 1))
     cut = views.as_cut(matrix[0], cached.label_offset, flip=cached.flip)
-    images = crop_rows([store.picture(row)] * len(cut), cut, session.card.input_size)
-    live = session.run_flipped(images) if cached.flip else session.run(images)
-    axes = [divergence(a, b[0], cached.beta) for a, b in zip(live, (x, y), strict=True)]
+    if not np.allclose(cut, live[2], atol=1e-6):
+        raise ValueError(f"{cached.folder}: row {row}: the model's card asks for other crops")
+    axes = [divergence(a, b[0], cached.beta) for a, b in zip(live[:2], (x, y), strict=True)]
     return float(np.mean(axes))
 
 

@@ -3,9 +3,10 @@
 Shapes: N rows of the shard, V views (views.py), K keypoints.
 """
 
+import math
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,23 +14,15 @@ import onnxruntime
 import zarr
 from tqdm import tqdm
 
-from posecache import skeletons
 from posecache.logits import views
 from posecache.logits.encodings import Arrays, Encoding
-from posecache.logits.settings import Views
+from posecache.logits.looking import GROUP, Group, completed, forward, people
+from posecache.logits.merging import Merge, Stored
+from posecache.logits.person import Logits
+from posecache.logits.settings import ENCODINGS, MERGES, Caching
 from posecache.models.session import Session
-from posecache.samples.pictures import crop_rows
 from posecache.samples.store import SampleStore
 from posecache.stores.layout import Layout
-from posecache.threads import ahead, ranges
-
-
-@dataclass
-class Seconds:
-    """Where the time went; `decoding` has an item per batch, as threads decode during inference."""
-
-    decoding: list[float] = field(default_factory=list)
-    inference: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +32,21 @@ class ModelRun:
     session: Session
     store: SampleStore
     layout: Layout
-    views: Views
-    flip: bool
-    encoding: Encoding
+    settings: Caching
+    framing: float | None  # the sample set's padding, where the rule's looks depend on it
     threads: int
     bar: tqdm
+
+    @property
+    def merge(self) -> Merge:
+        """How looks become views."""
+        merge: Merge = MERGES[self.settings.views.merge]
+        return merge
+
+    @property
+    def encoding(self) -> Encoding:
+        """How logits are kept."""
+        return ENCODINGS[self.settings.encoding]
 
     def shard(self, shard: int) -> tuple[Arrays, dict[str, Any]]:
         """The columns of a shard (N, V, ...), and how they were made, for the manifest.
@@ -56,55 +59,52 @@ class ModelRun:
             name: np.empty((stop - start, *column.shape), column.dtype)
             for name, column in self.layout.columns.items()
         }
-        matrices = self._matrices(shard)
-        offset = self.session.card.label_offset
-        columns["matrix"][:] = views.as_read(matrices, offset, flip=self.flip)
-        seconds = Seconds()
-        for rows, images in self._cut(start, stop, matrices, seconds):
-            before = time.perf_counter()
-            for name, part in self._logits(rows, images).items():
-                columns[name][rows.start - start : rows.stop - start] = part
-            seconds.inference += time.perf_counter() - before
-            self.bar.update(len(rows))
+        seconds = {"decoding": 0.0, "inference": 0.0, "merging": 0.0}
+        for group in self._completed(shard, seconds):
+            for name, part in self._arrays(group).items():
+                columns[name][np.subtract(group.rows, start)] = part
+            seconds["decoding"] += group.seconds_cutting / self.threads
+            seconds["merging"] += group.seconds_merging / self.threads
+            self.bar.update(len(group.rows))
         return columns, self._runtime(stop - start, seconds)
 
-    def _matrices(self, shard: int) -> np.ndarray:
-        """Matrices (N, V, 2, 3) from image px to input px, which cut the crops."""
-        rows = slice(*self.layout.span(shard))
-        boxes, keypoints = self.store.column("box")[rows], self.store.keypoints[rows]
-        skeleton = skeletons.load(self.store.skeleton)
-        return views.matrices(self.views, self.session.card, boxes, keypoints, skeleton, shard)
+    def _completed(self, shard: int, seconds: dict[str, float]) -> Iterator[Group[Stored]]:
+        """A shard's rows, a group at a time, with what is to be stored of them."""
+        run, batch = forward(self.session, flip=self.settings.flip), self.session.batch
 
-    def _cut(
-        self, start: int, stop: int, matrices: np.ndarray, seconds: Seconds
-    ) -> Iterator[tuple[range, np.ndarray]]:
-        """Ranges of rows, and their crops (B * V, H, W, 3), the views of a row adjacent."""
-        count, size = self.views.count, self.session.card.input_size
-
-        def cut(rows: range) -> np.ndarray:
+        def checked(crops: np.ndarray, rows: Sequence[int]) -> Logits:
             before = time.perf_counter()
-            each = [row for row in rows for _ in range(count)]
-            part = matrices[rows.start - start : rows.stop - start].reshape(-1, 2, 3)
-            images = crop_rows([self.store.picture(row) for row in each], part, size)
-            seconds.decoding.append(time.perf_counter() - before)
-            return images
+            logits = run(crops, rows)
+            self._check_finite(rows, logits)
+            seconds["inference"] += time.perf_counter() - before
+            return logits
 
-        batches = list(ranges(start, stop, max(self.session.batch // count, 1)))
-        yield from zip(batches, ahead(cut, batches, threads=self.threads), strict=True)
+        looks = self.merge.first_looks(self.settings.views)
+        depth = self.threads + math.ceil(batch / (GROUP * looks))
+        groups = self._groups(shard)
+        return completed(groups, checked, batch=batch, threads=self.threads, depth=depth)
 
-    def _logits(self, rows: range, images: np.ndarray) -> Arrays:
-        """The arrays (B, V, ...) of the logits over crops (B * V, H, W, 3), all finite."""
-        pair = self.session.run_flipped(images) if self.flip else self.session.run(images)
-        arrays: Arrays = {}
-        for axis, flat in zip(("simcc_x", "simcc_y"), pair, strict=True):
-            logits = flat.reshape(len(rows), self.views.count, *flat.shape[1:])
-            self._check_finite(rows, [logits])
-            part = self.encoding.encode(axis, logits)
-            self._check_finite(rows, part.values())
-            arrays |= part
-        return arrays
+    def _groups(self, shard: int) -> Iterator[Group[Stored]]:
+        """The persons of a shard."""
+        start, stop = self.layout.span(shard)
+        card, again = self.session.card, self.merge.further > 0
+        known = people(
+            self.settings, card, self.store, slice(start, stop), shard=shard, framing=self.framing
+        )
+        for rows in _spans(self.store.column("image_index"), start, stop):
+            own, rule = known[rows.start - start : rows.stop - start], self.merge.rule
+            yield Group(rows=rows, people=own, store=self.store, rule=rule, asks_again=again)
 
-    def _check_finite(self, rows: range, arrays: Iterable[np.ndarray]) -> None:
+    def _arrays(self, group: Group[Stored]) -> Arrays:
+        """The arrays (B, V, ...) that keep a group's logits, all finite."""
+        stored = (group.results[row] for row in group.rows)
+        x, y, matrices = (np.stack(parts) for parts in zip(*stored, strict=True))
+        arrays = self.encoding.encode("simcc_x", x) | self.encoding.encode("simcc_y", y)
+        self._check_finite(group.rows, arrays.values())
+        offset = self.session.card.label_offset
+        return arrays | {"matrix": views.as_read(matrices, offset, flip=self.settings.flip)}
+
+    def _check_finite(self, rows: Sequence[int], arrays: Iterable[np.ndarray]) -> None:
         for kept in arrays:
             finite = np.isfinite(kept).reshape(len(rows), -1).all(1)
             if not finite.all():
@@ -114,13 +114,23 @@ class ModelRun:
                     f"(as {self.encoding.name}) over {self.store.place(row)}"
                 )
 
-    def _runtime(self, num_rows: int, seconds: Seconds) -> dict[str, Any]:
+    def _runtime(self, num_rows: int, seconds: dict[str, float]) -> dict[str, Any]:
         return {
             "provider": self.session.provider,
             "onnxruntime": onnxruntime.__version__,
             "zarr": zarr.__version__,
             "numpy": np.__version__,
             "num_rows": num_rows,
-            "seconds_decoding": sum(seconds.decoding) / self.threads,
-            "seconds_inference": seconds.inference,
+            **{f"seconds_{step}": value for step, value in seconds.items()},
         }
+
+
+def _spans(images: np.ndarray, start: int, stop: int) -> Iterator[range]:
+    """Ranges of at most GROUP rows; persons of one of the `images` (N,) are parted if they must."""
+    while start < stop:
+        end = min(start + GROUP, stop)
+        if end < stop:
+            others = np.flatnonzero(np.diff(images[start : end + 1])) + start + 1
+            end = int(others[-1]) if len(others) else end
+        yield range(start, end)
+        start = end

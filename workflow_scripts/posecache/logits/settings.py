@@ -1,8 +1,8 @@
 """How a model is run over samples, and how its logits are kept."""
 
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, model_validator
 
 from posecache.names import Names
 from posecache.samples.settings import Augmentation
@@ -23,27 +23,52 @@ ENCODINGS: "Names[Encoding]" = Names(
     attributes=("encode", "decode", "levels"),
 )
 KIND = "logits"  # of store
+MERGES: Names[Any] = Names(  # a merging.Merge each
+    "merge",
+    {
+        "none": "posecache.logits.merging:NONE",
+        "mean": "posecache.logits.merging:MEAN",
+        "confident": "posecache.logits.merging:CONFIDENT",
+    },
+    attributes=("rule", "framings", "further", "constants"),
+)
 BATCH = 64  # crops per forward pass, unless told otherwise
 
 
 class Views(Settings):
-    """Crops turned by `rotations`, then `augmented` crops that the augmentation draws once."""
+    """Crops of each of the `paddings` turned by each of the `rotations`, then `augmented` crops
+    that the augmentation draws once; all are stored, or one view that they are merged into."""
 
+    paddings: tuple[PositiveFloat, ...] = ()  # crop sides over box sides; (): the model's own
     rotations: tuple[float, ...] = (0.0,)  # degrees
     augmented: NonNegativeInt = 0
     augmentation: Augmentation = Augmentation()
     seed: Seed = 0
+    merge: Annotated[str, AfterValidator(MERGES.checked)] = "none"
 
     @model_validator(mode="after")
     def _some(self) -> Self:
-        if not self.count:
+        if not self.listed:
             raise ValueError("expected at least one rotation or augmented view")
+        if self.merge == "mean" and self.listed == 1:
+            raise ValueError("merge: mean needs several paddings, rotations or augmented views")
+        if self.merge == "confident" and (
+            self.paddings or self.augmented or self.rotations != (0,)
+        ):
+            raise ValueError(
+                "merge: confident chooses its crops itself: expected nothing beside it"
+            )
         return self
 
     @property
+    def listed(self) -> int:
+        """The number of crops that the settings list."""
+        return max(len(self.paddings), 1) * len(self.rotations) + self.augmented
+
+    @property
     def count(self) -> int:
-        """The number of views, V."""
-        return len(self.rotations) + self.augmented
+        """The number of views that are stored, V."""
+        return self.listed if self.merge == "none" else 1
 
 
 class Caching(Cut):

@@ -1,7 +1,11 @@
-"""The views of a person that a teacher is cached for: turned crops and recorded augmentations.
+"""The views of a person that a teacher is cached for: wider, closer and turned crops, and recorded
+augmentations.
 
 Shapes: N persons, V views.
 """
+
+from collections.abc import Iterable
+from itertools import product
 
 import numpy as np
 import torch
@@ -25,17 +29,36 @@ def matrices(
 
     Augmented views depend only on (seed, shard, view), never on how a run was divided into jobs.
     """
-    size = card.crop_size or card.input_size
-    found = [geometry.box_matrices(boxes, size, card.padding, angle) for angle in views.rotations]
+    drawn = []
     for view in range(views.augmented):
         rng = np.random.default_rng([views.seed, shard, view])
-        found.append(
+        drawn.append(
             draw_matrices(
                 torch.from_numpy(boxes), torch.from_numpy(keypoints), skeleton,
-                views.augmentation, card.padding, size, rng,
+                views.augmentation, card.padding, _size(card), rng,
             )
         )  # fmt: skip
-    return geometry.compose(_to_input(card), torch.stack(found, dim=1)).numpy()
+    listed = crops(card, boxes, product(views.paddings or (card.padding,), views.rotations))
+    return np.concatenate([listed, *(_framed(card, part)[:, None] for part in drawn)], axis=1)
+
+
+def crops(card: Card, boxes: np.ndarray, framings: Iterable[tuple[float, float]]) -> np.ndarray:
+    """Matrices (N, V, 2, 3), image px to input px, of boxes (N, 4) xywh image px: a crop for each
+    padding (crop sides over box sides) and angle in degrees."""
+    found = [
+        geometry.box_matrices(boxes, _size(card), padding, angle) for padding, angle in framings
+    ]
+    empty = torch.empty((len(boxes), 0, 2, 3), dtype=torch.float64)
+    return _framed(card, torch.stack(found, dim=1) if found else empty)
+
+
+def _size(card: Card) -> tuple[int, int]:
+    return card.crop_size or card.input_size
+
+
+def _framed(card: Card, matrices: torch.Tensor) -> np.ndarray:
+    """Matrices (..., 2, 3) to input px, of those to the px of crops around boxes."""
+    return geometry.compose(_to_input(card), matrices).numpy()
 
 
 def _to_input(card: Card) -> torch.Tensor:
@@ -70,7 +93,8 @@ def as_cut(matrices: np.ndarray, offset: tuple[float, float], *, flip: bool) -> 
 
 
 def nearest(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """Index (N,) of the view that is turned least relative to the student's crop.
+    """Index (N,) of the view that is turned least relative to the student's crop, the first of
+    several.
 
     `student` (N, 2, 3) and `teacher` (N, V, 2, 3) are matrices from image px; a mirror does not
     count as a turn.
@@ -78,4 +102,6 @@ def nearest(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     between = geometry.compose(student[:, None], geometry.invert(teacher))
     mirrored = torch.linalg.det(between[..., :2]) < 0
     right = between[..., :2, 0] * torch.where(mirrored, -1.0, 1.0)[..., None]
-    return torch.atan2(right[..., 1], right[..., 0]).abs().argmin(dim=1)
+    turn = torch.atan2(right[..., 1], right[..., 0]).abs()
+    least = turn <= turn.amin(1, keepdim=True) + 1e-6  # rounding errors decide nothing
+    return least.to(torch.uint8).argmax(dim=1)

@@ -101,20 +101,26 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:
     return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
 
 
-def crop_rows(pictures: Sequence[Picture], matrices: np.ndarray, size: Size) -> np.ndarray:
+def crop_rows(
+    pictures: Sequence[Picture],
+    matrices: np.ndarray,
+    size: Size,
+    opened: dict[Path, np.ndarray] | None = None,
+) -> np.ndarray:
     """Crops (B, height, width, 3) uint8 RGB of B persons, each image decoded once.
 
-    Persons of one image are adjacent; `matrices` (B, 2, 3) map image px to crop px.
+    Persons of one image are adjacent; `matrices` (B, 2, 3) map image px to crop px. Only one image
+    is held at a time, unless they are to be kept in `opened` for further calls.
     """
     crops = np.empty((len(pictures), size[1], size[0], 3), np.uint8)
-    image, path = None, None
+    held: dict[Path, np.ndarray] = {} if opened is None else opened
     for row, picture in enumerate(pictures):
-        if path != picture.path:
-            path = picture.path
+        if picture.path not in held:
+            if opened is None:
+                held.clear()
             try:
-                image = read_image(path, picture.digest)
+                held[picture.path] = read_image(picture.path, picture.digest)
             except ValueError as error:
                 raise ValueError(f"{picture.place}: {error}") from None
-        assert image is not None
-        crops[row] = warp(image, matrices[row], size)
+        crops[row] = warp(held[picture.path], matrices[row], size)
     return crops
