@@ -27,7 +27,7 @@ def as_common(image: str, label: Label) -> dict[str, Any]:
     return person(
         image,
         center=[c + 1 for c in label.center],
-        scale=label.height / 200,
+        scale=label.scale,
         joints=joints.tolist(),
         joints_vis=seen.astype(int).tolist(),
     )

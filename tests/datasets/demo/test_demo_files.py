@@ -57,7 +57,7 @@ def test_mpii_release_is_one_based_with_head_boxes(tmp_path: Path) -> None:
     nose = label.keypoints[NAMES.index("nose")] + 1
     assert rect.x1 < nose[0] < rect.x2
     assert rect.y1 < nose[1] < rect.y2
-    assert rect.scale == pytest.approx(label.height / 200)
+    assert rect.scale == pytest.approx(label.scale)
 
 
 def test_halpe_has_136_keypoints_and_coco_head_boxes(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_variant_that_the_network_does_not_know_is_refused(name: str) -> None:
 
 
 def test_an_unknown_network_is_refused() -> None:
-    message = "unknown network 'hrnet', expected one of rtmpose, or module:attribute"
+    message = "unknown network 'hrnet', expected one of rtmpose, heatmap, or module:attribute"
     with pytest.raises(ValueError, match=message):
         NETWORKS["hrnet"]
 

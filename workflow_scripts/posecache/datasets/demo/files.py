@@ -15,7 +15,7 @@ from posecache import files, skeletons
 from posecache.datasets.demo.figure import NAMES
 from posecache.datasets.demo.pictures import Label, Picture, pictures
 from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
-from posecache.datasets.mpii_people import UNIT, boxes
+from posecache.datasets.mpii_people import boxes
 
 HALPE_KEYPOINTS = 136  # body, face and hands; the demo labels the body
 
@@ -115,7 +115,7 @@ def _box(label: Label, framing: str) -> list[float]:
     if framing == "coco":
         return list(label.box)
     center = np.array([label.center]) + 1
-    box: list[float] = boxes(center, np.array([label.height / UNIT]))[0].round(2).tolist()
+    box: list[float] = boxes(center, np.array([label.scale]))[0].round(2).tolist()
     return box
 
 
@@ -182,7 +182,7 @@ def _rect(label: Label) -> dict[str, Any]:
         "x2": x + width + 1,
         "y2": y + height + 1,
         "annopoints": _structs([{"point": _structs(points)}]),
-        "scale": label.height / UNIT,
+        "scale": label.scale,
         "objpos": _structs([{"x": label.center[0] + 1, "y": label.center[1] + 1}]),
     }
 

@@ -12,9 +12,11 @@ import numpy as np
 
 from posecache.datasets.demo import figure
 from posecache.datasets.demo.figure import NAMES, Person, Style
+from posecache.datasets.mpii_people import UNIT
 from posecache.threads import ahead
 
 QUALITY = 92  # JPEG
+SCALE = 0.75  # the side of MPII's boxes over the standing height
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,27 +28,27 @@ class Framing:
     heights: tuple[float, float]  # range of a person's standing height, px
     margin: float  # least distance of the pelvis from a side, over the width; negative: outside
     vertical: tuple[float, float]  # range of the pelvis' y, as a share of the picture's height
-    style: Style
+    athletic: float  # share of people in athletic poses; the others' are everyday ones
     background: tuple[int, int]  # range of its brightness
 
 
 COCO = Framing(
     size=(320, 240),
     people=(0.3, 0.4, 0.3),
-    heights=(90, 260),
-    margin=0.02,
-    vertical=(0.4, 0.85),
-    style="everyday",
+    heights=(90, 250),
+    margin=0.08,
+    vertical=(0.4, 0.75),
+    athletic=0.32,
     background=(80, 200),
 )
 MPII = Framing(
     size=(288, 288),
-    people=(0.75, 0.25),
-    heights=(150, 230),
-    margin=0.3,
-    vertical=(0.45, 0.6),
-    style="athletic",
-    background=(45, 160),
+    people=(0.55, 0.35, 0.1),
+    heights=(120, 245),
+    margin=0.18,
+    vertical=(0.42, 0.66),
+    athletic=0.42,
+    background=(70, 190),
 )
 FRAMINGS = {"coco": COCO, "mpii": MPII}
 
@@ -62,6 +64,11 @@ class Label:
     head_box: tuple[float, float, float, float]  # xywh
     height: float  # standing height, px
     center: tuple[float, float]  # rough middle of the body
+
+    @property
+    def scale(self) -> float:
+        """The size that MPII's annotators would write."""
+        return SCALE * self.height / UNIT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +113,8 @@ def _place(framing: Framing, rng: np.random.Generator) -> Person:
     tall = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     x = rng.uniform(framing.margin, 1 - framing.margin) * width
     y = rng.uniform(*framing.vertical) * height
-    return figure.draw_person(rng, framing.style, (x, y), tall)
+    style: Style = "athletic" if rng.random() < framing.athletic else "everyday"
+    return figure.draw_person(rng, style, (x, y), tall)
 
 
 def _background(framing: Framing, rng: np.random.Generator) -> np.ndarray:

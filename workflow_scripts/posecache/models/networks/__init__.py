@@ -41,6 +41,9 @@ class Network:
 
 NETWORKS: Names[Network] = Names(
     "network",
-    {"rtmpose": "posecache.models.networks.variant:RTMPOSE"},
+    {
+        "rtmpose": "posecache.models.networks.variant:RTMPOSE",
+        "heatmap": "posecache.models.networks.variant:HEATMAP",
+    },
     attributes=("check", "factory"),
 )

@@ -115,14 +115,19 @@ def init_weights(model: RTMPose) -> None:
 
     Source: the `init_cfg` defaults of MMPose models/backbones/cspnext.py and rtmcc_head.py.
     """
-    for module in model.backbone.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_uniform_(module.weight, a=5**0.5)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    init_backbone(model.backbone)
     for module in model.head.modules():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.01)
     nn.init.normal_(model.head.final_layer.weight, std=0.001)
     assert model.head.final_layer.bias is not None
     nn.init.zeros_(model.head.final_layer.bias)
+
+
+def init_backbone(backbone: CSPNeXt) -> None:
+    """Fresh weights of a backbone."""
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_uniform_(module.weight, a=5**0.5)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

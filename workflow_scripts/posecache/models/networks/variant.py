@@ -48,3 +48,4 @@ def check(given: Any, input_size: Size) -> Variant:
 
 
 RTMPOSE = Network(check=check, factory="posecache.models.networks.rtmpose:RTMPose")
+HEATMAP = Network(check=check, factory="posecache.models.networks.heatmap:HeatmapPose")
