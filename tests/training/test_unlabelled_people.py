@@ -39,7 +39,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
 
 
 def make(stores: Stores, sets: list[Path], folder: Path, alpha: float = 0.3) -> Trainer:
-    opened = open_sets(sets, stores.logits, ["tiny"])
+    opened = open_sets(sets, {"tiny": stores.logits})
     learning = Learning(distil=Distil(alpha=alpha, teachers={"tiny": 1.0}))
     return make_trainer(opened, recipe(epochs=2), learning, folder, memory_mb=10)
 
