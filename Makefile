@@ -7,7 +7,7 @@ CORES ?= 8
 CLIENT := rtmlib==0.0.16
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup table1 tables test lint lock clean
+.PHONY: setup table1 tables teachers test lint lock clean
 
 setup: $(VENV)/ready
 
@@ -25,6 +25,11 @@ table1: setup
 
 tables: setup
 	snakemake --cores $(CORES)
+
+# The demo's teachers, which lie in the repository; config.yaml names their sha256.
+teachers: setup
+	snakemake --cores $(CORES) --configfile configs/teachers.yaml
+	python docs/demo_teachers.py
 
 test: setup
 	pytest
