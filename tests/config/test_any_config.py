@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from demo_config import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from demo_config import DEMO
 from posecache import config
 from posecache.config import resources
 from posecache.config.documents import Document, parse

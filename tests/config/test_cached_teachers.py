@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from demo_config import ROOT
 
 import tiny
+from demo_config import ROOT
 from posecache import logits, samples
 from posecache.config.places import Places, open_experiment
 from posecache.config.resources import row_mb

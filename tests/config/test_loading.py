@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 import yaml
-from demo_config import DEMO, ROOT
 
+from demo_config import DEMO, ROOT
 from posecache import config
 from posecache.config.documents import parse
 from posecache.config.loading import layers
@@ -68,7 +68,7 @@ def test_a_circle_is_named_from_its_first_file(tmp_path: Path) -> None:
 def test_a_configuration_may_extend_another(tmp_path: Path) -> None:
     text = "demo: null\nstudents: {unified-t: {distil: {alpha: 0.5}}}\n"
     write(tmp_path, mine=f"extends: {ROOT / 'config.yaml'}\n{text}")
-    mine, demo = config.load(tmp_path / "mine.yaml"), config.parse(DEMO)
+    mine, demo = config.load(tmp_path / "mine.yaml"), config.load(ROOT / "config.yaml")
     assert mine.demo is None
     changed = mine.students["unified-t"].distil
     assert changed is not None

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+from demo_config import trained_here
 from posecache.config.places import Places, open_experiment
-
-ROOT = Path(__file__).parents[2]
 
 
 def demo(tmp_path: Path, change: Callable[[dict[str, Any]], None] | None = None) -> Path:
     """A folder with the demo's configuration, changed."""
-    record = yaml.safe_load((ROOT / "config.yaml").read_text())
+    record = trained_here()
     if change is not None:
         change(record)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(record))

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from demo_config import ROOT
 
+from demo_config import ROOT
 from posecache import files, skeletons
 from posecache.config.planning import settle
 from posecache.stores.manifest import signed

@@ -1,9 +1,10 @@
 import re
 
 import pytest
-from demo_config import DEMO, ROOT, changed
+import yaml
 from pydantic import BaseModel
 
+from demo_config import DEMO, ROOT, changed
 from posecache import config
 from posecache.config import schema
 from posecache.datasets.demo.settings import DemoSet
@@ -29,7 +30,7 @@ def test_every_key_stands_in_the_demo_configuration(section: type[BaseModel]) ->
 
 
 def test_the_demo_configuration_is_valid() -> None:
-    assert config.load(ROOT / "config.yaml") == config.parse(DEMO)
+    assert config.load(ROOT / "config.yaml") == config.parse(yaml.safe_load(DEMO_FILE))
 
 
 def test_skeleton_is_the_union_of_samples_and_teachers() -> None:

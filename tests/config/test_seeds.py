@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
-from demo_config import DEMO, ROOT, changed
 
+from demo_config import DEMO, ROOT, changed
 from posecache import config
 from posecache.config.places import Places, open_experiment
 from posecache.config.stages import Stages
@@ -99,7 +99,7 @@ def test_what_a_run_is_made_from_does_not_depend_on_the_others() -> None:
 
 def test_the_demo_with_three_seeds_shares_what_the_demo_makes() -> None:
     places = open_experiment([ROOT / "configs" / "demo-seeds.yaml"], {})
-    assert len(places.config.runs) == 3 * len(DEMO["students"])
+    assert len(places.config.runs) == 3 * len(places.config.students)
     assert places.model("unified-s") == "results/models/unified-s"
     assert places.model("unified-s@2") == "results/seeds/models/unified-s@2"
     assert places.model("teacher-mpii") == "results/models/teacher-mpii"

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
-from demo_config import DEMO, changed
 
+from demo_config import DEMO, changed
 from posecache import config
 from posecache.config.options import add_options, from_options
 from posecache.config.places import Places

@@ -2,9 +2,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_config import changed
 
 import tiny
+from demo_config import changed
 from posecache import config, samples
 from posecache.config.places import Places
 from posecache.config.starting import check_device, check_stores, has_driver

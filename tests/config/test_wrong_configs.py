@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from demo_config import DEMO
 
+from demo_config import DEMO
 from posecache.config.places import open_experiment
 
 GONE = object()  # in place of a value: the key is taken away
