@@ -12,7 +12,7 @@ import torch
 from posecache import records
 from posecache.config.options import add_options, from_options
 from posecache.stage import run_stage
-from posecache.training.recipe import Learning, Recipe, clashes
+from posecache.training.recipe import Learning, Recipe, clashes, untaught
 from posecache.training.student import make_trainer, open_sets, train
 from posecache.training.trainer import Trainer
 
@@ -59,11 +59,13 @@ def trainer(arguments: argparse.Namespace) -> Trainer:
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda: PyTorch finds no CUDA device; cpu says that a CPU will do")
     learning, recipe = from_options(arguments, Learning), from_options(arguments, Recipe)
+    for problem in clashes(recipe, learning.distil):
+        raise ValueError(problem)
     teachers = [] if learning.distil is None else list(learning.distil.teachers)
     folders = {t: [folder for name, folder in arguments.logits if name == t] for t in teachers}
     sets = open_sets(arguments.samples, folders)
     unlabelled = [str(s.samples.folder) for s in sets if not s.samples.labelled]
-    for problem in clashes(recipe, learning.distil, unlabelled):
+    for problem in untaught(learning.distil, unlabelled):
         raise ValueError(problem)
     return make_trainer(
         sets,

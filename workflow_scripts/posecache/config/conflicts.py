@@ -1,12 +1,13 @@
 """Parts of a configuration that are right by themselves and do not go together."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from posecache import skeletons
 from posecache.config.schema import Config
 from posecache.tables.table import Table
-from posecache.training.recipe import clashes
+from posecache.training.recipe import clashes, untaught
 
 PROTOCOL = ("metric", "samples", "rescore", "nms")  # what the benchmarks of a column share
 
@@ -37,7 +38,9 @@ def _caches(config: Config) -> Iterator[str]:
 def _recipes(config: Config) -> Iterator[str]:
     """Recipes that do not suit what a model learns from."""
     for name in config.trained:
-        for clash in clashes(config.recipe(name), config.distil(name), config.unlabelled(name)):
+        distil = config.distil(name)
+        found = clashes(config.recipe(name), distil), untaught(distil, config.unlabelled(name))
+        for clash in chain.from_iterable(found):
             yield f"{config.trained_key(name)}.{clash}"
 
 

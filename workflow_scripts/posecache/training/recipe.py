@@ -146,11 +146,8 @@ class Distil(Settings):
         return (self.alpha < 1 or self.mode == "authors-code") and any(self.teachers.values())
 
 
-def clashes(recipe: Recipe, distil: Distil | None, unlabelled: Sequence[str]) -> Iterator[str]:
-    """Why a recipe and what a model learns from do not go together, under the key in question.
-
-    `unlabelled` are the sample sets without labels.
-    """
+def clashes(recipe: Recipe, distil: Distil | None) -> Iterator[str]:
+    """Why a recipe and what a model learns from do not go together, under the key in question."""
     default = Recipe.model_fields["loss"].default
     if distil is not None and distil.mode == "authors-code" and recipe.loss != default:
         yield f"distil.mode: authors-code has its own label loss, the recipe says {recipe.loss}"
@@ -159,6 +156,10 @@ def clashes(recipe: Recipe, distil: Distil | None, unlabelled: Sequence[str]) ->
         yield "distil.alpha: 0, and so is every teacher's beta: nothing is learnt"
     if distil is None and recipe.geometry == "replay":
         yield "training.geometry: replay shows a teacher's crops, and this model has no teacher"
+
+
+def untaught(distil: Distil | None, unlabelled: Sequence[str]) -> Iterator[str]:
+    """Why nothing would be learnt from sample sets without labels, under the key in question."""
     if unlabelled and (distil is None or not distil.teaches):
         lacking = "has no teacher" if distil is None else "gives its teachers no weight"
         yield f"samples: {unlabelled[0]} has no labels, and this model {lacking}"
