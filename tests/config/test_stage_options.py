@@ -112,13 +112,14 @@ def test_a_new_alpha_is_told_to_the_student_that_uses_it_alone() -> None:
     assert {m for m in models if before.train_student(m) != after.train_student(m)} == {"unified-t"}
 
 
-def test_only_training_sets_are_seen_from_other_views_and_kept_otherwise() -> None:
+def test_only_teachers_see_training_sets_from_other_views_and_kept_otherwise() -> None:
     logits = DEMO["logits"] | {"views": {"rotations": [0, 30]}, "encoding": "int8", "flip": False}
     found = stages(changed("logits", logits))
     training = read(found.cache_logits("teacher-coco", "mpii-train"), Caching)
     assert (training.views.rotations, training.encoding, training.flip) == ((0, 30), "int8", False)
     validation = read(found.cache_logits("teacher-coco", "mpii-val"), Caching)
     assert validation == Caching(flip=False)
+    assert read(found.cache_logits("unified-t", "mpii-train"), Caching) == validation
 
 
 def test_a_teachers_own_views_replace_the_common_ones() -> None:

@@ -83,10 +83,10 @@ class Things:
         return Cut(**self.config.logits.model_dump(include=set(Cut.model_fields)))
 
     def caching(self, model: str, samples: str) -> Caching:
-        """How a model is run over a sample set: as the configuration says if it is for training,
-        otherwise upright, and kept exactly enough to be scored."""
+        """How a model is run over a sample set: as the configuration says if it is a teacher's run
+        over one for training, otherwise upright, and kept exactly enough to be scored."""
         how = self.config.logits
-        if self.config.samples[samples].crops is None:
+        if self.config.samples[samples].crops is None or model in self.config.runs:
             return Caching(flip=how.flip)
         common = how.model_dump(include=set(Caching.model_fields))
         return Caching(**common | {"views": self.config.views(model)})
