@@ -218,6 +218,14 @@ def test_the_live_model_agrees_with_merged_views(tmp_path: Path, views: dict[str
     assert logits.open(out).identity["views"]["merge"] == views["merge"]
 
 
+@pytest.mark.parametrize("views", [{}, WIDE, CONFIDENT, {"augmented": 3, "merge": "mean"}])
+def test_the_coarsest_encoding_passes_the_comparison_with_the_live_model(
+    tmp_path: Path, views: dict[str, object]
+) -> None:
+    model, folder, out = made(tmp_path, views, encoding="compact")
+    assert check_live(out, model, folder) > 1e-4
+
+
 def test_how_looks_were_merged_is_part_of_a_stores_identity(tmp_path: Path) -> None:
     _, _, out = made(tmp_path, AGAIN)
     assert logits.open(out).identity["merge"] == {"rule": "second_looks:AGAIN", "turn": 15}

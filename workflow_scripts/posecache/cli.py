@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--model", type=Path, required=True, help="its folder")
     command.add_argument("--samples", type=Path, required=True, help="the sample store's folder")
     command.add_argument("--rows", type=int, default=64, help="how many are compared")
-    command.add_argument("--limit", type=float, default=1e-3, help="nats a keypoint's axis")
+    command.add_argument("--limit", type=float, default=2e-3, help="nats a keypoint's axis")
     command.add_argument("--seed", type=int, default=0, help="of the rows that are chosen")
     command.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     command.add_argument("--threads", type=int, default=1)

@@ -26,7 +26,7 @@ def check_live(
     sample_folder: Path,
     *,
     num_rows: int = 64,
-    limit: float = 1e-3,
+    limit: float = 2e-3,
     seed: int = 0,
     device: str = "cpu",
     threads: int = 1,
