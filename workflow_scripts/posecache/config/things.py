@@ -11,14 +11,12 @@ from typing import Any
 from posecache import files, skeletons
 from posecache.config.schema import Config
 from posecache.datasets.records import GROUND_TRUTH
-from posecache.logits.settings import Caching, Views
+from posecache.logits.settings import Caching
 from posecache.skeletons import files_of
 from posecache.stores.manifest import MANIFEST
 from posecache.stores.settings import Cut
 from posecache.tables.specs import TABLES
 from posecache.tables.table import Table
-
-UPRIGHT = Views()
 
 
 @dataclass(frozen=True)

@@ -96,9 +96,8 @@ class _Queue(Generic[Result]):
 
     def __init__(self) -> None:
         self.count = 0
-        self._parts: deque[tuple[Group[Result], int]] = (
-            deque()
-        )  # and the first look that still waits
+        # Groups, and the first look of each that still waits.
+        self._parts: deque[tuple[Group[Result], int]] = deque()
 
     def add(self, group: Group[Result]) -> None:
         self._parts.append((group, 0))

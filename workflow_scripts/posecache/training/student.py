@@ -27,8 +27,8 @@ def open_sets(
 ) -> list[TrainingSet]:
     """Each sample store with every teacher's logits over it, by the teacher's name.
 
-    Whose logits a store holds it says itself. Raises ValueError where a teacher has none over a
-    sample set.
+    Over which people its logits are a store says itself. Raises ValueError where a teacher has none
+    over a sample set.
     """
     sets = []
     for folder in sample_folders:
