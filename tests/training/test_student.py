@@ -158,6 +158,13 @@ def test_a_teacher_without_logits_over_a_sample_set_is_named_in_one_line(
     assert all(str(folder) in text for folder in given)
 
 
+def test_a_teacher_whose_logits_are_of_two_models_is_refused(stores: Stores) -> None:
+    given = [stores.logits["body", "a"], stores.logits["mpii", "b"]]
+    told = f"logits of mixed are of several models: {given[0]}, {given[1]}$"
+    with pytest.raises(ValueError, match=told):
+        open_sets(stores.samples, {"mixed": given})
+
+
 def test_logits_over_samples_that_were_made_again_are_refused(
     stores: Stores, tmp_path: Path
 ) -> None:

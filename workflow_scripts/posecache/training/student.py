@@ -28,14 +28,23 @@ def open_sets(
     """Each sample store with every teacher's logits over it, by the teacher's name.
 
     Over which people its logits are a store says itself. Raises ValueError where a teacher has none
-    over a sample set.
+    over a sample set, and where they are of several models.
     """
     sets = []
     for folder in sample_folders:
         store = samples.open(folder)
         own = {name: _over(store, name, given) for name, given in logit_folders.items()}
         sets.append(TrainingSet(samples=store, logits=own))
+    _check_models(sets)
     return sets
+
+
+def _check_models(sets: Sequence[TrainingSet]) -> None:
+    """ValueError where one teacher's logits over several sample sets are of several models."""
+    for name in sets[0].logits:
+        found = {s.logits[name].identity["model"]: str(s.logits[name].folder) for s in sets}
+        if len(found) > 1:
+            raise ValueError(f"logits of {name} are of several models: {', '.join(found.values())}")
 
 
 def _over(store: SampleStore, teacher: str, folders: Sequence[Path]) -> LogitStore:
