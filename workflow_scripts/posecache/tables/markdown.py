@@ -37,7 +37,7 @@ def _told(table: Table, frame: pd.DataFrame) -> str:
         most = f"{'' if frame[SEEDS].nunique() == 1 else 'up to '}{frame[SEEDS].max()}"
         parts.append(
             f"Mean ± standard deviation over {most} seeds; bold: above all that it is compared "
-            "with by more than both spreads together."
+            "with by more than the root of their squared deviations' sum."
         )
     if table.published is not None:
         parts.append("Ours, and the published number in parentheses.")
