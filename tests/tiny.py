@@ -22,6 +22,7 @@ from posecache.stores.settings import Cut
 
 SIZE = (16, 32)  # input (width, height) px
 BINS = (32, 64)
+DOT = (34, 21)  # px of the picture that `dotted_folder` shows
 SMALL_CUT = Cut(chunk_rows=2, shard_rows=4)
 CROPS = samples.Crops(size=32, context=1.5, quality=95)
 
@@ -174,4 +175,18 @@ def unlabelled_folder(folder: Path, *, seed: int = 3) -> Path:
     path = write_coco(folder / "data", seed=seed)
     found = annotations(path, skeleton=skeletons.NONE)
     samples.prepare(found, folder / "samples", crops=CROPS, cut=SMALL_CUT)
+    return folder / "samples"
+
+
+def dotted_folder(folder: Path, zoom: float) -> Path:
+    """A sample store of a person in a black picture with a white dot at DOT; `zoom` cuts it."""
+    record = coco_record(images=1, people=1)
+    record["images"][0]["file_name"] = "1.png"
+    width, height = (side / 1.25 / zoom for side in SIZE)
+    record["annotations"][0]["bbox"] = [32 - width / 2, 24 - height / 2, width, height]
+    path = write_coco(folder / "data", record)
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[DOT[1], DOT[0]] = 255
+    cv2.imwrite(str(path.parent / "1.png"), picture)
+    samples.prepare(annotations(path), folder / "samples")
     return folder / "samples"

@@ -2,37 +2,21 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 import heatmaps
 import tiny
-from posecache import files, geometry, logits, samples, simcc
+from posecache import files, geometry, logits, simcc
 from posecache.logits.live import check_live
 from posecache.models.card import Card
 from posecache.models.settings import Heatmap
 
-DOT = (34, 21)  # px of the picture
 HRNET = Heatmap(udp=False, shift=True)
 PLAIN = Heatmap(udp=False)
 VITPOSE = Heatmap(udp=True)
 ITSELF = Heatmap(udp=True, softmax=None)
-
-
-def dotted(folder: Path, zoom: float) -> Path:
-    """A sample store of one person in a black picture with a white dot; `zoom` cuts the crop."""
-    record = tiny.coco_record(images=1, people=1)
-    record["images"][0]["file_name"] = "1.png"
-    width, height = (side / 1.25 / zoom for side in tiny.SIZE)
-    record["annotations"][0]["bbox"] = [32 - width / 2, 24 - height / 2, width, height]
-    path = tiny.write_coco(folder / "data", record)
-    picture = np.zeros((48, 64, 3), np.uint8)
-    picture[DOT[1], DOT[0]] = 255
-    cv2.imwrite(str(path.parent / "1.png"), picture)
-    samples.prepare(tiny.annotations(path), folder / "samples")
-    return folder / "samples"
 
 
 def cached(
@@ -40,7 +24,7 @@ def cached(
 ) -> logits.LogitStore:
     model = heatmaps.heatmap_folder(folder / "model", how)
     settings = logits.Caching(flip=flip, encoding="float32")
-    logits.cache(model, dotted(folder, zoom), folder / "logits", settings)
+    logits.cache(model, tiny.dotted_folder(folder, zoom), folder / "logits", settings)
     return logits.open(folder / "logits")
 
 
@@ -53,7 +37,7 @@ def test_the_keypoint_is_where_the_dot_is(
     x, y, matrix = cached(tmp_path, how, zoom=zoom, flip=flip).read(slice(0, 1))
     places, scores = simcc.decode(x[:, 0], y[:, 0])
     found = geometry.apply(geometry.invert(matrix[:, 0]), places.double())
-    np.testing.assert_allclose(found, np.tile(DOT, (1, 17, 1)), atol=0.3 / zoom)
+    np.testing.assert_allclose(found, np.tile(tiny.DOT, (1, 17, 1)), atol=0.3 / zoom)
     assert float(scores.min()) == pytest.approx(zoom**2, rel=0.2)  # the dot's area in input px
 
 
@@ -64,7 +48,7 @@ def test_its_distributions_are_carried_like_any_other(tmp_path: Path) -> None:
     carried = geometry.compose(student, geometry.invert(matrix[:, 0]))
     prob_x, prob_y, mass = simcc.transport(x[:, 0], y[:, 0], carried, (64, 64))
     middle = torch.stack([p @ torch.arange(128.0) for p in (prob_x, prob_y)], -1) / 2
-    expected = geometry.apply(student, torch.tensor([DOT]).double())
+    expected = geometry.apply(student, torch.tensor([tiny.DOT]).double())
     np.testing.assert_allclose(middle, expected.expand(-1, 17, -1), atol=0.5)
     np.testing.assert_allclose(mass, 1, atol=0.02)
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import pytest
@@ -10,13 +9,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import tiny
-from posecache import geometry, logits, samples, simcc
+from posecache import geometry, logits, simcc
 from posecache.logits import Views, views
 from posecache.logits.live import check_live
 from posecache.models.importing import import_model
 from posecache.models.settings import Import
 
-DOT = (34, 21)  # px of the picture
 MIRRORS = {"half_body_prob": 0, "shift_prob": 0, "scale_factor": [1, 1], "rotate_prob": 0}
 
 
@@ -51,20 +49,6 @@ def leaning_model(folder: Path, lean: int, offset: tuple[float, float]) -> Path:
     return folder
 
 
-def dotted(folder: Path, zoom: float) -> Path:
-    """A sample store of one person, in a black picture with a white dot; `zoom` cuts its crop."""
-    record = tiny.coco_record(images=1, people=1)
-    record["images"][0]["file_name"] = "1.png"
-    width, height = (side / 1.25 / zoom for side in tiny.SIZE)
-    record["annotations"][0]["bbox"] = [32 - width / 2, 24 - height / 2, width, height]
-    path = tiny.write_coco(folder / "data", record)
-    picture = np.zeros((48, 64, 3), np.uint8)
-    picture[DOT[1], DOT[0]] = 255
-    cv2.imwrite(str(path.parent / "1.png"), picture)
-    samples.prepare(tiny.annotations(path), folder / "samples")
-    return folder / "samples"
-
-
 def middles(x: np.ndarray, y: np.ndarray) -> torch.Tensor:
     """Expected places (B, K, 2) in input px of logits (B, K, W); bins 2i and 2i + 1 are px i."""
     probs = [torch.softmax(10 * torch.from_numpy(v).double(), -1) for v in (x, y)]
@@ -78,15 +62,15 @@ def test_cached_predictions_do_not_lean(tmp_path: Path, flip: bool, zoom: float)
     """A lean of one image px is `zoom` input px; where they are read, it is gone."""
     model = leaning_model(tmp_path / "model", round(2 * zoom), (1, 1))
     how = logits.Caching(flip=flip, encoding="float32")
-    logits.cache(model, dotted(tmp_path, zoom), tmp_path / "logits", how)
+    logits.cache(model, tiny.dotted_folder(tmp_path, zoom), tmp_path / "logits", how)
     x, y, matrix = logits.open(tmp_path / "logits").read(slice(0, 1))
     found = geometry.apply(geometry.invert(matrix[:, 0]), middles(x[:, 0], y[:, 0]))
-    np.testing.assert_allclose(found, np.tile(DOT, (1, 17, 1)), atol=1e-3)
+    np.testing.assert_allclose(found, np.tile(tiny.DOT, (1, 17, 1)), atol=1e-3)
     student = geometry.box_matrices([[19.2, 7.2, 25.6, 25.6]], (32, 32))  # one px an image px
     to_student = geometry.compose(student, geometry.invert(matrix[:, 0]))
     prob_x, prob_y, mass = simcc.transport(x[:, 0], y[:, 0], to_student, (32, 32))
     bins = torch.stack([p @ torch.arange(64.0) for p in (prob_x, prob_y)], -1)
-    expected = geometry.apply(student, torch.tensor([DOT]).double()) + 0.25 / zoom
+    expected = geometry.apply(student, torch.tensor([tiny.DOT]).double()) + 0.25 / zoom
     np.testing.assert_allclose(bins / 2, expected.expand(-1, 17, -1), atol=0.01)
     np.testing.assert_allclose(mass, 1, atol=1e-3)
 
@@ -94,12 +78,12 @@ def test_cached_predictions_do_not_lean(tmp_path: Path, flip: bool, zoom: float)
 def test_a_mirrored_view_leans_to_the_other_side(tmp_path: Path) -> None:
     model = leaning_model(tmp_path / "model", 2, (1, 1))
     how = Views.model_validate({"rotations": [], "augmented": 8, "augmentation": MIRRORS})
-    store = dotted(tmp_path, 1.0)
+    store = tiny.dotted_folder(tmp_path, 1.0)
     logits.cache(model, store, tmp_path / "l", logits.Caching(flip=False, views=how))
     x, y, matrix = logits.open(tmp_path / "l").read(slice(0, 1))
     assert len(set(np.sign(np.linalg.det(matrix[0, :, :, :2])))) == 2
     found = geometry.apply(geometry.invert(matrix[0]), middles(x[0], y[0]))
-    np.testing.assert_allclose(found, np.tile(DOT, (8, 17, 1)), atol=0.02)
+    np.testing.assert_allclose(found, np.tile(tiny.DOT, (8, 17, 1)), atol=0.02)
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -108,7 +92,7 @@ def test_each_look_that_is_merged_is_carried_from_where_it_is_read(
 ) -> None:
     """A lean of two bins in each look, the mirrored ones too: there bins 2i and 2i + 1 change
     places, so that `middles` is half a px off."""
-    model, store = leaning_model(tmp_path / "model", 2, (1, 1)), dotted(tmp_path, 1.0)
+    model, store = leaning_model(tmp_path / "model", 2, (1, 1)), tiny.dotted_folder(tmp_path, 1.0)
     views = {"augmented": 8, "augmentation": MIRRORS}
     for name, own in (("each", views), ("logits", views | {"merge": "mean"})):
         how = logits.Caching.model_validate({"flip": flip, "views": own})
@@ -117,20 +101,23 @@ def test_each_look_that_is_merged_is_carried_from_where_it_is_read(
     assert 0 < mirrored.mean() < 1
     x, y, matrix = logits.open(tmp_path / "logits").read(slice(0, 1))
     found = geometry.apply(geometry.invert(matrix[0]), middles(x[0], y[0]))
-    expected = np.subtract(DOT, [mirrored.mean() / 2, 0])
+    expected = np.subtract(tiny.DOT, [mirrored.mean() / 2, 0])
     np.testing.assert_allclose(found, np.tile(expected, (1, 17, 1)), atol=0.03)
     assert check_live(tmp_path / "logits", model, store) < 1e-4
 
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_the_live_model_is_shown_the_crops_that_were_cached(tmp_path: Path, flip: bool) -> None:
-    model, store = leaning_model(tmp_path / "model", 2, (1, 1)), dotted(tmp_path, 1.0)
+    model, store = leaning_model(tmp_path / "model", 2, (1, 1)), tiny.dotted_folder(tmp_path, 1.0)
     logits.cache(model, store, tmp_path / "logits", logits.Caching(flip=flip))
     assert check_live(tmp_path / "logits", model, store) < 1e-4
 
 
 def test_the_offset_is_part_of_what_a_store_was_made_from(tmp_path: Path) -> None:
-    straight, store = leaning_model(tmp_path / "model", 0, (0, 0)), dotted(tmp_path, 1.0)
+    straight, store = (
+        leaning_model(tmp_path / "model", 0, (0, 0)),
+        tiny.dotted_folder(tmp_path, 1.0),
+    )
     logits.cache(straight, store, tmp_path / "logits")
     before = logits.open(tmp_path / "logits")
     matrix = before.column("matrix")

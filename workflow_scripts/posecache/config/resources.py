@@ -3,13 +3,12 @@
 from posecache import skeletons
 from posecache.config.schema import Config
 from posecache.contract import SPLIT_RATIO
+from posecache.logits.settings import FRAMINGS, GROUP
 from posecache.training.recipe import WINDOW_CHUNKS
 
 # Main memory that CUDA's libraries take in each job: a guess.
 CUDA_MB = 3000
 BYTES_A_LOGIT = 4  # as a training run decodes it
-GROUP = 16  # persons whose crops are cut together
-CONFIDENT_LOOKS = 4  # crops a person that `merge: confident` asks for
 
 
 def row_mb(config: Config, model: str) -> float:
@@ -33,7 +32,7 @@ def caching_mb(config: Config, model: str) -> int:
 def _looks_mb(config: Config, model: str) -> float:
     """MB of the looks that wait for the model, or to be merged: crops, and their logits twice."""
     views, (width, height) = config.views(model), config.input_size(model)
-    looks = GROUP * (config.compute.threads + 4) * max(views.listed, CONFIDENT_LOOKS)
+    looks = GROUP * (config.compute.threads + 4) * max(views.listed, len(FRAMINGS))
     logits = row_mb(config, model) / config.view_count(model)
     return (looks + 2 * config.logits.batch) * (3e-6 * width * height + 2 * logits)
 

@@ -9,8 +9,9 @@ from collections.abc import Generator
 import numpy as np
 
 from posecache.logits import views
-from posecache.logits.looking import GROUP, Forward, Group, completed, persons
+from posecache.logits.looking import Forward, Group, completed, persons
 from posecache.logits.person import Logits, Person
+from posecache.logits.settings import GROUP
 from posecache.models.card import Card
 from posecache.samples.store import SampleStore
 from posecache.threads import ranges

@@ -27,7 +27,6 @@ from posecache.threads import ahead
 
 # Crops (B, H, W, 3) and their rows to logits.
 Forward: TypeAlias = Callable[[np.ndarray, Sequence[int]], Logits]
-GROUP = 16  # rows whose crops are cut together: enough that few pictures are decoded twice
 
 
 @dataclass(kw_only=True)

@@ -15,13 +15,11 @@ import torch
 from torch import Tensor
 
 from posecache.logits.person import Carried, Logits, Person, Rule
-from posecache.logits.settings import Views
+from posecache.logits.settings import FRAMINGS, Views
 
 # x (V, K, Wx), y (V, K, Wy) and the matrices (V, 2, 3) of their crops.
 Stored: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 
-# Looks that err in unlike ways: a little closer, a little wider, and turned both ways.
-FRAMINGS = ((1 / 1.15, 0.0), (1.15, 0.0), (1.0, 15.0), (1.0, -15.0))
 POWER = 4  # of a look's score: how much more the better ones count
 FLOOR = 20.0  # nats: no bin of a merged distribution is kept further below its peak
 

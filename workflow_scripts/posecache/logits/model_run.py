@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from posecache.logits import views
 from posecache.logits.encodings import Arrays, Encoding
-from posecache.logits.looking import GROUP, Group, completed, forward, people
+from posecache.logits.looking import Group, completed, forward, people
 from posecache.logits.merging import Merge, Stored
 from posecache.logits.person import Logits
-from posecache.logits.settings import ENCODINGS, MERGES, Caching
+from posecache.logits.settings import ENCODINGS, GROUP, MERGES, Caching
 from posecache.models.session import Session
 from posecache.samples.store import SampleStore
 from posecache.stores.layout import Layout

@@ -33,6 +33,10 @@ MERGES: Names[Any] = Names(  # a merging.Merge each
     attributes=("rule", "framings", "further", "constants"),
 )
 BATCH = 64  # crops per forward pass, unless told otherwise
+GROUP = 16  # rows whose crops are cut together: enough that few pictures are decoded twice
+# Looks that err in unlike ways, (factor of a padding, degrees): a little closer, a little wider,
+# and turned both ways.
+FRAMINGS = ((1 / 1.15, 0.0), (1.15, 0.0), (1.0, 15.0), (1.0, -15.0))
 
 
 class Views(Settings):
