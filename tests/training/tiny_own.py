@@ -35,7 +35,7 @@ class Small(nn.Module):
 NETWORK = Network(check=check, factory="tiny_own:Small")
 
 
-def absolute(pred: Pair, truth: Truth, temperature: float, split_ratio: float) -> Tensor:
+def absolute(pred: Pair, truth: Truth, beta: float, split_ratio: float) -> Tensor:
     """Mean absolute difference of logits and labels, times weight: (B, K)."""
     labels = (truth.label_x, truth.label_y)
     axes = [(p - label).abs().mean(-1) for p, label in zip(pred, labels, strict=True)]

@@ -72,12 +72,10 @@ def check(variant: Any, input_size: Size) -> int:
 NETWORK = Network(check=check, factory="own_parts:Pooled")
 
 
-def squared(
-    pred: tuple[Tensor, Tensor], truth: Any, temperature: float, split_ratio: float
-) -> Tensor:
+def squared(pred: tuple[Tensor, Tensor], truth: Any, beta: float, split_ratio: float) -> Tensor:
     """The summed squared difference of the two distributions."""
     axes = [
-        (torch.softmax(temperature * p, -1) - torch.softmax(temperature * t, -1)).square().sum(-1)
+        (torch.softmax(beta * p, -1) - torch.softmax(beta * t, -1)).square().sum(-1)
         for p, t in zip(pred, (truth.label_x, truth.label_y), strict=True)
     ]
     return (axes[0] + axes[1]) * truth.weight

@@ -35,7 +35,7 @@ class Truth:
     weight: Tensor  # (B, K) 1 where labelled, else 0
 
 
-# (student's logits, truth, temperature, bins per input px) -> loss (B, K), 0 where the weight is 0:
+# (student's logits, truth, beta, bins per input px) -> loss (B, K), 0 where the weight is 0:
 # an entry of recipe.LABEL_LOSSES.
 LabelLoss: TypeAlias = Callable[[Pair, Truth, float, float], Tensor]
 
@@ -56,7 +56,7 @@ class Objective:
 
     label_loss: str = "simcc_kl"  # an entry of recipe.LABEL_LOSSES
     distil: Distil | None = None  # None: labels only
-    temperature: float = BETA  # the 10 of softmax(10 * logits)
+    beta: float = BETA  # the 10 of softmax(10 * logits)
     split_ratio: float = SPLIT_RATIO
 
     def parts(
@@ -66,7 +66,7 @@ class Objective:
         pred = (simcc_x, simcc_y)
         parts = {"L_CK": self._label_part(pred, truth)}
         for name, target in targets.items():
-            kl = distillation_kl(pred, target, self.temperature)
+            kl = distillation_kl(pred, target, self.beta)
             if self.as_authors:  # adds the axes, divides by the teacher's keypoints
                 parts[f"L_D/{name}"] = 2 * kl.sum() / kl.numel()
             else:
@@ -80,8 +80,8 @@ class Objective:
 
     def _label_part(self, pred: Pair, truth: Truth) -> Tensor:
         if self.as_authors:
-            return kl_discret(pred, truth, self.temperature)
-        loss = LABEL_LOSSES[self.label_loss](pred, truth, self.temperature, self.split_ratio)
+            return kl_discret(pred, truth, self.beta)
+        loss = LABEL_LOSSES[self.label_loss](pred, truth, self.beta, self.split_ratio)
         return loss.sum() / truth.weight.numel()
 
     def weights(self, progress: float) -> dict[str, float]:
@@ -93,57 +93,56 @@ class Objective:
         """
         if self.distil is None:
             return {"L_CK": 1.0}
-        alpha, beta = self.distil.alpha, self.distil.teachers
+        alpha, teachers = self.distil.alpha, self.distil.teachers
         if self.as_authors:
-            weights = {"L_CK": 1 + alpha} | {f"L_D/{n}": 2 * b for n, b in beta.items()}
+            weights = {"L_CK": 1 + alpha} | {f"L_D/{n}": 2 * b for n, b in teachers.items()}
             weights[list(weights)[-1]] *= 1 - progress
             return weights
-        return {"L_CK": alpha} | {f"L_D/{n}": (1 - alpha) * b for n, b in beta.items()}
+        return {"L_CK": alpha} | {f"L_D/{n}": (1 - alpha) * b for n, b in teachers.items()}
 
 
-def label_kl(pred: Pair, truth: Truth, temperature: float, split_ratio: float) -> Tensor:
-    """KL(softmax(t * label) || softmax(t * logits)), mean of the axes, times weight: (B, K)."""
+def label_kl(pred: Pair, truth: Truth, beta: float, split_ratio: float) -> Tensor:
+    """KL(softmax(beta * label) || softmax(beta * logits)), mean of axes, times weight: (B, K)."""
     labels = (truth.label_x, truth.label_y)
     axes = [
-        _kl(torch.softmax(temperature * label, -1), logits, temperature)
+        _kl(torch.softmax(beta * label, -1), logits, beta)
         for label, logits in zip(labels, pred, strict=True)
     ]
     return (axes[0] + axes[1]) / 2 * truth.weight
 
 
-def soft_argmax_l2(pred: Pair, truth: Truth, temperature: float, split_ratio: float) -> Tensor:
+def soft_argmax_l2(pred: Pair, truth: Truth, beta: float, split_ratio: float) -> Tensor:
     """Squared distance in input px^2 of the expected position, times weight: (B, K). Eq. 6."""
     places = []
     for logits in pred:
         bins = torch.arange(logits.shape[-1], device=logits.device, dtype=logits.dtype)
-        places.append(torch.softmax(temperature * logits, -1) @ bins / split_ratio)
+        places.append(torch.softmax(beta * logits, -1) @ bins / split_ratio)
     distance = torch.stack(places, -1) - truth.keypoints
     return distance.square().sum(-1) * truth.weight
 
 
-def kl_discret(pred: Pair, truth: Truth, temperature: float) -> Tensor:
+def kl_discret(pred: Pair, truth: Truth, beta: float) -> Tensor:
     """KL of labels and logits: mean over bins, sum over batch, keypoints and axes, divided by K.
 
     Source: MMPose models/losses/classification_loss.py, KLDiscretLoss with label softmax.
     """
     total = truth.weight.new_zeros(())
     for label, logits in zip((truth.label_x, truth.label_y), pred, strict=True):
-        kl = _kl(torch.softmax(temperature * label, -1), logits, temperature)
+        kl = _kl(torch.softmax(beta * label, -1), logits, beta)
         total = total + (kl / label.shape[-1] * truth.weight).sum()
     return total / truth.weight.shape[1]
 
 
-def distillation_kl(pred: Pair, target: TeacherTarget, temperature: float) -> Tensor:
+def distillation_kl(pred: Pair, target: TeacherTarget, beta: float) -> Tensor:
     """KL(teacher || student), mean of the axes, times weight: (B, Kt). Eq. 7."""
     probs = (target.prob_x, target.prob_y)
     axes = [
-        _kl(prob, logits[:, target.indices], temperature)
-        for prob, logits in zip(probs, pred, strict=True)
+        _kl(prob, logits[:, target.indices], beta) for prob, logits in zip(probs, pred, strict=True)
     ]
     return (axes[0] + axes[1]) / 2 * target.weight
 
 
-def _kl(prob: Tensor, logits: Tensor, temperature: float) -> Tensor:
-    """KL(prob || softmax(temperature * logits)) summed over the last axis."""
-    log_student = torch.log_softmax(temperature * logits, dim=-1)
+def _kl(prob: Tensor, logits: Tensor, beta: float) -> Tensor:
+    """KL(prob || softmax(beta * logits)) summed over the last axis."""
+    log_student = torch.log_softmax(beta * logits, dim=-1)
     return (torch.xlogy(prob, prob) - prob * log_student).sum(-1)

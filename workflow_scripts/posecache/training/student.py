@@ -119,7 +119,7 @@ def train(name: str, trainer: Trainer) -> None:
         std=IMAGENET_STD,
         split_ratio=trainer.objective.split_ratio,
         sigma=teaching.sigma,
-        beta=trainer.objective.temperature,
+        beta=trainer.objective.beta,
         source="trained by posecache",
         extra={"training": trainer.identity},
     )
