@@ -106,18 +106,27 @@ def test_later_files_and_the_command_line_lie_on_top(tmp_path: Path) -> None:
 
 def test_null_removes_an_entry_with_a_name_and_sets_any_other_key(tmp_path: Path) -> None:
     text = """
-students: {a: {distil: {alpha: 0.1, teachers: {t: 1, u: 2}}}, b.c: {samples: [s]}}
+students:
+  a: {distil: {alpha: 0.1, teachers: {t: 1, u: 2}, temperatures: {t: 2, u: 4}}}
+  b.c: {samples: [s]}
 training: {clip: 1.0}
 benchmarks: {x: {nms: 0.9}, y: {}}
 """
     write(tmp_path, base=text, one="extends: base.yaml\nbenchmarks: {y: {nms: 1}}")
     given = {
-        "students": {"b.c": None, "a": {"distil": {"teachers": {"t": None}}}, "new": None},
+        "students": {
+            "b.c": None,
+            "a": {"distil": {"teachers": {"t": None}, "temperatures": {"t": None}}},
+            "new": None,
+        },
         "training": {"clip": None},
         "benchmarks": {"x": {"nms": None}, "y": None},
     }
     assert content([tmp_path / "one.yaml"], given) == {
-        "students": {"a": {"distil": {"alpha": 0.1, "teachers": {"u": 2}}}, "new": None},
+        "students": {
+            "a": {"distil": {"alpha": 0.1, "teachers": {"u": 2}, "temperatures": {"u": 4}}},
+            "new": None,
+        },
         "training": {"clip": None},
         "benchmarks": {"x": {"nms": None}},
     }

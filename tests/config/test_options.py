@@ -59,6 +59,8 @@ def read(options: list[str], kind: type[Settings]) -> Settings:
         (Learning, {}),
         (Learning, {"distil": DISTIL, "init": "weights.pt"}),
         (Learning, {"distil": DISTIL | {"mode": "authors-code"}, "init": {"weights": "null"}}),
+        (Learning, {"distil": DISTIL | {"decay": "linear", "temperatures": {"1": 4.0, "a": 0.5}}}),
+        (Learning, {"distil": DISTIL | {"where": "unlabelled", "confidence": "peak"}}),
         (Learning, {"init": {"weights": "1e3", "part": "whole"}}),
     ],
 )

@@ -147,6 +147,7 @@ CASES: list[tuple[str, Any, str]] = [
     # Ranges.
     ("students.unified-t.distil.alpha", 1.5, "alpha: input should be less than or equal to 1, got"),
     ("students.unified-t.distil.teachers", {"teacher-coco": -1}, "greater than or equal to 0, got"),
+    ("students.unified-t.distil.temperatures", {"teacher-coco": 0}, "should be greater than 0, go"),
     ("students.unified-t.distil.teachers", {}, "distil.teachers: dictionary should have at least"),
     ("students.coco-t.samples", [], "students.coco-t.samples: list should have at least 1 item"),
     ("training.epochs", 0, "training.epochs: input should be greater than 0, got 0"),
@@ -175,6 +176,10 @@ CASES: list[tuple[str, Any, str]] = [
     # Names of nothing.
     ("students.unified-t.distil.mode", "mine", "mode: input should be 'equation-8' or 'authors-co"),
     ("students.unified-t.distil.teachers", {"nobody": 1.0}, "'nobody', expected one of teacher-co"),
+    ("students.unified-t.distil.decay", "cosine", "decay: input should be 'none' or 'linear', got"),
+    ("students.unified-t.distil.where", "labelled", "where: input should be 'everywhere' or 'unla"),
+    ("students.unified-t.distil.confidence", "score", "confidence: input should be 'none' or 'pea"),
+    ("students.unified-t.distil.temperatures", {"x": 2.0}, "temperatures: unknown name 'x', expe"),
     ("students.unified-t.benchmarks", ["x"], "students.unified-t.benchmarks: unknown name 'x'"),
     ("students.coco-t.samples", ["coco"], "students.coco-t.samples: unknown name 'coco', expected"),
     ("students.coco-t.samples", ["coco-val"], "samples.coco-val stores no crops to train from"),
@@ -275,6 +280,13 @@ SEVERAL: list[tuple[dict[str, Any], str]] = [
     (
         {"students.unified-t.distil.mode": "authors-code", "training.loss": "l2"},
         "unified-t.distil.mode: authors-code has its own label loss, the recipe says l2",
+    ),
+    (
+        {
+            "students.unified-t.distil.mode": "authors-code",
+            "students.unified-t.distil.decay": "linear",
+        },
+        "unified-t.distil.decay: authors-code has its own decay and weights, so not decay: linear",
     ),
     (
         {

@@ -46,6 +46,10 @@ def test_another_objective_is_another_run(data: TrainingSet) -> None:
         DISTIL | {"alpha": 0.4},
         DISTIL | {"teachers": {"teacher": 0.6}},
         DISTIL | {"mode": "authors-code"},
+        DISTIL | {"decay": "linear"},
+        DISTIL | {"temperatures": {"teacher": 2.0}},
+        DISTIL | {"where": "unlabelled"},
+        DISTIL | {"confidence": "peak"},
     ]
     assert len({named(data, distil) for distil in distils}) == len(distils)
 
@@ -91,7 +95,9 @@ def test_how_often_a_run_is_saved_is_no_part_of_it(data: TrainingSet) -> None:
 def test_defaults_may_be_written_out(data: TrainingSet) -> None:
     short, learning = Recipe.model_validate(RECIPE), Learning.model_validate({"distil": DISTIL})
     written = Recipe.model_validate(dict(reversed(short.model_dump(mode="json").items())))
-    explicit = Learning.model_validate({"distil": DISTIL | {"mode": "equation-8"}, "init": None})
+    plain = {"mode": "equation-8", "decay": "none", "temperatures": {"teacher": 1.0}}
+    plain |= {"where": "everywhere", "confidence": "none"}
+    explicit = Learning.model_validate({"distil": DISTIL | plain, "init": None})
     assert identity(written, explicit, [data]) == identity(short, learning, [data])
 
 

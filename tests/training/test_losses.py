@@ -31,6 +31,7 @@ def hand_worked() -> tuple[tuple[Tensor, Tensor], Truth, TeacherTarget]:
         prob_x=torch.tensor([[[0.75, 0.25]]]),
         prob_y=torch.tensor([[[1.0, 0.0]]]),
         weight=torch.ones(1, 1),
+        peak=torch.ones(1, 1),
         indices=torch.tensor([1]),
     )
     return pred, truth, target
@@ -125,6 +126,7 @@ def test_losses_do_not_depend_on_batch_or_repeat() -> None:
         prob_x=torch.cat([target.prob_x] * 2),
         prob_y=torch.cat([target.prob_y] * 2),
         weight=torch.ones(2, 1),
+        peak=torch.ones(2, 1),
         indices=target.indices,
     )
     objective = Objective(distil=Distil(alpha=0.5, teachers={"t": 1.0}))
@@ -151,6 +153,7 @@ def test_losses_equal_mmpose(shared: Path) -> None:
         prob_x=torch.softmax(10 * ops["loss_tx"], -1),
         prob_y=torch.softmax(10 * ops["loss_ty"], -1),
         weight=torch.ones(4, 17),
+        peak=torch.ones(4, 17),
         indices=torch.arange(17),
     )
     expected = (ops["kd_x"] + ops["kd_y"]) / 2

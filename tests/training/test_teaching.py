@@ -250,6 +250,29 @@ def test_half_the_beta_takes_twice_the_logits() -> None:
     assert not torch.allclose(once.prob_x, other.prob_x)
 
 
+@pytest.mark.parametrize("matrix", [torch.eye(2, 3).double(), TURN, geometry.mirror(32)])
+def test_a_peak_is_the_score_of_the_teachers_own_logits(matrix: Tensor) -> None:
+    """Whatever crop they are carried into; left and right change places in a mirrored one."""
+    x, y = np.full((17, 32), -1.0, np.float32), np.full((17, 64), -0.5, np.float32)
+    x[:, 3], y[:, 20] = np.linspace(-0.5, 1.2, 17), 0.9
+    found = taught_by(2, 10.0, SIZE).target("teacher", one_view(x, y), matrix[None]).peak
+    expected = np.linspace(-0.5, 1.2, 17).clip(0, 0.9)  # the smaller of the two axes' maxima
+    if torch.linalg.det(matrix[:, :2]) < 0:
+        expected = expected[simcc.swap_order(17, COCO.flip_pairs)]
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def test_a_mirrored_view_names_left_and_right_as_it_shows_them() -> None:
+    x, y = (np.zeros((17, 2 * side), np.float32) for side in tiny.SIZE)
+    x[:, 3] = y[:, 3] = np.linspace(0, 0.8, 17)
+    batch, view = one_view(x, y), geometry.mirror(16)[None]
+    seen = replace(batch.teachers["teacher"], matrix=view[None].numpy())
+    target = taught_by(2, 10.0, SIZE).target(
+        "teacher", replace(batch, teachers={"teacher": seen}), view
+    )
+    np.testing.assert_allclose(target.peak[0], np.linspace(0, 0.8, 17), atol=1e-6)
+
+
 @pytest.mark.parametrize("teacher_size", [(48, 32), (32, 64), (16, 32)])
 def test_the_authors_code_resamples_logits_with_aligned_corners(
     teacher_size: tuple[int, int],

@@ -20,7 +20,8 @@ EXPONENT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
 NAMED = [
     tuple(key.split("."))
     for key in (
-        "demo.sets", "samples", "teachers", "students", "students.*.distil.teachers", "benchmarks",
+        "demo.sets", "samples", "teachers", "students", "benchmarks",
+        "students.*.distil.teachers", "students.*.distil.temperatures",
         "tables.paper", "tables.paper.*", "tables.teachers",
         "tables.own", "tables.own.*.rows", "tables.own.*.columns",
     )

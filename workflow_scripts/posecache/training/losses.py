@@ -47,6 +47,7 @@ class TeacherTarget:
     prob_x: Tensor  # (B, Kt, Wx)
     prob_y: Tensor  # (B, Kt, Wy)
     weight: Tensor  # (B, Kt) share of the prediction's mass inside the crop
+    peak: Tensor  # (B, Kt) the prediction's score as decoded from its logits, cut to [0, 1]
     indices: Tensor  # (Kt,) the student's index of each of the teacher's keypoints
 
 
@@ -66,12 +67,23 @@ class Objective:
         pred = (simcc_x, simcc_y)
         parts = {"L_CK": self._label_part(pred, truth)}
         for name, target in targets.items():
-            kl = distillation_kl(pred, target, self.beta)
+            kl = self._teacher_kl(name, pred, truth, target)
             if self.as_authors:  # adds the axes, divides by the teacher's keypoints
                 parts[f"L_D/{name}"] = 2 * kl.sum() / kl.numel()
             else:
                 parts[f"L_D/{name}"] = kl.sum() / truth.weight.numel()
         return parts
+
+    def _teacher_kl(self, name: str, pred: Pair, truth: Truth, target: TeacherTarget) -> Tensor:
+        """`distillation_kl` at the teacher's temperature, times how much it is heard: (B, Kt)."""
+        assert self.distil is not None, name
+        kl = distillation_kl(pred, target, self.beta, self.distil.temperatures.get(name, 1.0))
+        if self.distil.where == "unlabelled":
+            # By person, not by dataset: what annotators left out is the teacher's to tell.
+            kl = kl * (1 - truth.weight[:, target.indices])
+        if self.distil.confidence == "peak":
+            kl = kl * target.peak
+        return kl
 
     @property
     def as_authors(self) -> bool:
@@ -98,7 +110,8 @@ class Objective:
             weights = {"L_CK": 1 + alpha} | {f"L_D/{n}": 2 * b for n, b in teachers.items()}
             weights[list(weights)[-1]] *= 1 - progress
             return weights
-        return {"L_CK": alpha} | {f"L_D/{n}": (1 - alpha) * b for n, b in teachers.items()}
+        heard = 1 - progress if self.distil.decay == "linear" else 1.0
+        return {"L_CK": alpha} | {f"L_D/{n}": (1 - alpha) * b * heard for n, b in teachers.items()}
 
 
 def label_kl(pred: Pair, truth: Truth, beta: float, split_ratio: float) -> Tensor:
@@ -133,13 +146,30 @@ def kl_discret(pred: Pair, truth: Truth, beta: float) -> Tensor:
     return total / truth.weight.shape[1]
 
 
-def distillation_kl(pred: Pair, target: TeacherTarget, beta: float) -> Tensor:
-    """KL(teacher || student), mean of the axes, times weight: (B, Kt). Eq. 7."""
+def distillation_kl(
+    pred: Pair, target: TeacherTarget, beta: float, temperature: float = 1.0
+) -> Tensor:
+    """KL(teacher || student), mean of the axes, times weight: (B, Kt). Eq. 7.
+
+    At a temperature T both logits are divided by T, and the loss is multiplied by T^2, so that its
+    gradient keeps its size (Hinton et al., arXiv:1503.02531, section 2.1). The teacher's are those
+    of its prediction in the student's crop, so what they weigh does not depend on T.
+    """
     probs = (target.prob_x, target.prob_y)
     axes = [
-        _kl(prob, logits[:, target.indices], beta) for prob, logits in zip(probs, pred, strict=True)
+        _kl(_flattened(prob, temperature), logits[:, target.indices], beta / temperature)
+        for prob, logits in zip(probs, pred, strict=True)
     ]
-    return (axes[0] + axes[1]) / 2 * target.weight
+    return temperature**2 * (axes[0] + axes[1]) / 2 * target.weight
+
+
+def _flattened(prob: Tensor, temperature: float) -> Tensor:
+    """softmax(logits / temperature) of prob = softmax(logits); zeros stay zeros."""
+    if temperature == 1:
+        return prob
+    tiny = torch.finfo(prob.dtype).tiny
+    powers = (prob / prob.amax(-1, keepdim=True).clamp_min(tiny)) ** (1 / temperature)
+    return powers / powers.sum(-1, keepdim=True).clamp_min(tiny)
 
 
 def _kl(prob: Tensor, logits: Tensor, beta: float) -> Tensor:

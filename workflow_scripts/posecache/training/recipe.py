@@ -35,6 +35,7 @@ LABEL_LOSSES: Names[Callable[..., Any]] = Names(
 )
 WINDOW_CHUNKS = 16  # pooled and shuffled together; a training run reads one window ahead
 NESTED = ("augmentation", "final_augmentation")
+OF_EQUATION_8 = ("decay", "temperatures", "where", "confidence")  # keys of `distil`
 
 # The second stage of RTMPose's pipeline.
 MILDER = {
@@ -139,6 +140,30 @@ class Distil(Settings):
     mode: Literal["equation-8", "authors-code"] = Field(
         "equation-8", description="or authors-code: what the authors' public code minimises"
     )
+    decay: Literal["none", "linear"] = Field(
+        "none", description="linear: the teachers' weights fall by the factor 1 - epoch / epochs"
+    )
+    temperatures: dict[Name, PositiveFloat] = Field(
+        {},
+        description="{teacher: what its logits and the student's are divided by, ...}; others: 1",
+    )
+    where: Literal["everywhere", "unlabelled"] = Field(
+        "everywhere",
+        description="unlabelled: teachers speak only of keypoints without a label of the person's",
+    )
+    confidence: Literal["none", "peak"] = Field(
+        "none", description="peak: a prediction weighs as much as the score that it decodes to"
+    )
+
+    @field_validator("temperatures")
+    @classmethod
+    def _of_its_teachers(cls, given: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        """In the teachers' order, without those that change nothing."""
+        teachers = info.data.get("teachers", given)
+        for name in given:
+            if name not in teachers:
+                raise ValueError(f"unknown name {name!r}, expected one of {', '.join(teachers)}")
+        return {name: given[name] for name in teachers if given.get(name, 1) != 1}
 
     @property
     def teaches(self) -> bool:
@@ -148,14 +173,22 @@ class Distil(Settings):
 
 def clashes(recipe: Recipe, distil: Distil | None) -> Iterator[str]:
     """Why a recipe and what a model learns from do not go together, under the key in question."""
-    default = Recipe.model_fields["loss"].default
-    if distil is not None and distil.mode == "authors-code" and recipe.loss != default:
-        yield f"distil.mode: authors-code has its own label loss, the recipe says {recipe.loss}"
-    weights = [] if distil is None else [distil.alpha, *distil.teachers.values()]
-    if distil is not None and distil.mode == "equation-8" and not any(weights):
+    if distil is None:
+        if recipe.geometry == "replay":
+            yield "training.geometry: replay shows a teacher's crops, and this model has no teacher"
+    elif distil.mode == "authors-code":
+        yield from _beside_the_authors_code(recipe, distil)
+    elif not any([distil.alpha, *distil.teachers.values()]):
         yield "distil.alpha: 0, and so is every teacher's beta: nothing is learnt"
-    if distil is None and recipe.geometry == "replay":
-        yield "training.geometry: replay shows a teacher's crops, and this model has no teacher"
+
+
+def _beside_the_authors_code(recipe: Recipe, distil: Distil) -> Iterator[str]:
+    """Settings of the mode equation-8, which would change what the authors' code minimises."""
+    if recipe.loss != Recipe.model_fields["loss"].default:
+        yield f"distil.mode: authors-code has its own label loss, the recipe says {recipe.loss}"
+    for key in OF_EQUATION_8:
+        if (value := getattr(distil, key)) != Distil.model_fields[key].default:
+            yield f"distil.{key}: authors-code has its own decay and weights, so not {key}: {value}"
 
 
 def untaught(distil: Distil | None, unlabelled: Sequence[str]) -> Iterator[str]:
@@ -181,7 +214,7 @@ class Learning(Settings):
     """What a student learns from besides its labels."""
 
     distil: Distil | None = Field(
-        None, description="{alpha, teachers: {name: beta}, mode}; null: only labels"
+        None, description="{alpha, teachers: {name: beta}, mode, ...}; null: only labels"
     )
     init: Init | None = Field(
         None, description="weights to start from: a file, or {weights, part}; null: random ones"

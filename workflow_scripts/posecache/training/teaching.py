@@ -136,9 +136,7 @@ class Teaching:
     def truth(self, batch: Batch, matrix: Tensor) -> Truth:
         """Labels in the student's crop; a mirrored crop has left and right swapped."""
         keypoints = geometry.apply(matrix, torch.from_numpy(batch.keypoints).double())
-        order = simcc.swap_order(self.skeleton.num_keypoints, self.skeleton.flip_pairs)
-        mirrored = torch.linalg.det(matrix[:, :, :2]) < 0
-        keypoints = torch.where(mirrored[:, None, None], keypoints[:, order], keypoints).float()
+        keypoints = _mirrored(keypoints, matrix, self.skeleton).float()
         labelled = (~keypoints.isnan().any(-1)).float()
         keypoints = keypoints.to(self.device)
         label_x, label_y, weight = simcc.encode(
@@ -159,20 +157,28 @@ class Teaching:
             view = views.nearest(matrix, matrices).numpy()
         x = torch.from_numpy(cached.x[rows, view]).to(self.device).float()
         y = torch.from_numpy(cached.y[rows, view]).to(self.device).float()
+        peak = simcc.decode(x, y)[1].clamp(0, 1)
         # `transport` assumes the student's bins per px, so the teacher's px are scaled to match.
         to_bins = geometry.zoom(teacher.split_ratio / SPLIT_RATIO)
         if self.as_authors:
             x, y, to_bins = self._resampled(x, y, teacher)
         seen = geometry.compose(to_bins, matrices[rows, view])
+        onto = geometry.compose(matrix, geometry.invert(seen))
         prob_x, prob_y, mass = simcc.transport(
             x,
             y,
-            geometry.compose(matrix, geometry.invert(seen)),
+            onto,
             self.recipe.input_size,
             teacher.skeleton.flip_pairs,
             beta=teacher.beta,
         )
-        return TeacherTarget(prob_x=prob_x, prob_y=prob_y, weight=mass, indices=self._indices[name])
+        return TeacherTarget(
+            prob_x=prob_x,
+            prob_y=prob_y,
+            weight=mass,
+            peak=_mirrored(peak, onto, teacher.skeleton),
+            indices=self._indices[name],
+        )
 
     def _resampled(self, x: Tensor, y: Tensor, teacher: Teacher) -> tuple[Tensor, Tensor, Tensor]:
         """Logits in the student's bins, and the matrix from the teacher's px to those bins' px.
@@ -186,3 +192,10 @@ class Teaching:
             for logits, side in zip((x, y), size, strict=True)
         )
         return x, y, geometry.resize(teacher.input_size, size, align_corners=True)
+
+
+def _mirrored(values: Tensor, matrix: Tensor, skeleton: Skeleton) -> Tensor:
+    """Values (B, K, ...), left and right swapped where the matrix (B, 2, 3) mirrors."""
+    order = simcc.swap_order(skeleton.num_keypoints, skeleton.flip_pairs)
+    mirrors = (torch.linalg.det(matrix[:, :, :2]) < 0).to(values.device)
+    return torch.where(mirrors.view(-1, *[1] * (values.ndim - 1)), values[:, order], values)
