@@ -135,6 +135,22 @@ def test_a_configuration_does_not_rest_on_the_demos(name: str) -> None:
     assert load(name).demo is None
 
 
+def test_each_ablation_is_one_student_beside_the_demos(tmp_path: Path) -> None:
+    study, workdir = load("ablations"), Workdir(tmp_path)
+    ablations = {name for name in study.students if name not in load("demo-seeds").students}
+    (tmp_path / "teachers").symlink_to(ROOT / "teachers")
+    path, target = ROOT / "configs" / "ablations.yaml", f"{study.results}/tables/ablations.csv"
+    planned = workdir.plan("--configfile", str(path), "--", target)
+    own = f"{study.results}/models/"
+    assert {Path(job).parent.name for job in planned if job.startswith(own)} == ablations
+    shared = {Path(job).parent.name for job in planned if job.startswith("results/models/")}
+    assert shared == {"backbone-t", "combined-t", "unified-t", "teacher-coco", "teacher-mpii"}
+    base = study.students["unified-t"]
+    for name in ablations:
+        changed = {key for key, value in study.students[name] if value != getattr(base, key)}
+        assert changed in ({"distil"}, {"training"}), name
+
+
 def test_the_study_of_few_labels_shares_the_demo(tmp_path: Path) -> None:
     study = load("unlabelled")
     assert [name for name, entry in study.samples.items() if not entry.labelled] == ["rest"]
