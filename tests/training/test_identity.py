@@ -8,7 +8,7 @@ from tiny_run import RECIPE, recipe
 import tiny
 from posecache import logits, samples
 from posecache.training.identity import identity
-from posecache.training.recipe import Learning, Recipe
+from posecache.training.recipe import Distil, Learning, Recipe
 from posecache.training.stream import TrainingSet
 from posecache.training.student import make_trainer
 
@@ -52,6 +52,11 @@ def test_another_objective_is_another_run(data: TrainingSet) -> None:
         DISTIL | {"confidence": "peak"},
     ]
     assert len({named(data, distil) for distil in distils}) == len(distils)
+
+
+def test_a_switched_off_ablation_is_no_part_of_what_tells_runs_apart() -> None:
+    distil = Distil.model_validate(DISTIL | {"decay": "none", "where": "unlabelled"})
+    assert distil.identity == DISTIL | {"mode": "equation-8", "where": "unlabelled"}
 
 
 def test_other_weights_to_start_from_are_another_run(data: TrainingSet, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ class Things:
         recipe = self.config.recipe(name).model_dump(mode="json", exclude={"checkpoint_epochs"})
         values: dict[str, Any] = {
             "recipe": recipe,
-            "distil": distil and distil.model_dump(mode="json"),
+            "distil": distil and distil.identity,
             "init": train.init and train.init.part,
         }
         caches = {t: self.config.cached[t] for t in teachers if t in self.config.cached}

@@ -14,7 +14,7 @@ def identity(recipe: Recipe, learning: Learning, sets: Sequence[TrainingSet]) ->
     return fingerprint(
         {
             "recipe": recipe.model_dump(mode="json", exclude={"checkpoint_epochs"}),
-            "distil": None if distil is None else distil.model_dump(mode="json"),
+            "distil": None if distil is None else distil.identity,
             "init": None if init is None else [sha256(Path(init.weights)), init.part],
             "samples": [s.samples.fingerprint for s in sets],
             "logits": [store.fingerprint for s in sets for store in s.logits.values()],

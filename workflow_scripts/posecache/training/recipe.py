@@ -166,9 +166,20 @@ class Distil(Settings):
         return {name: given[name] for name in teachers if given.get(name, 1) != 1}
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What tells runs apart. A key of an ablation that is switched off is left out, so that a
+        run of before there was such a key is still the same one."""
+        default = {key for key in OF_EQUATION_8 if getattr(self, key) == _default(key)}
+        return self.model_dump(mode="json", exclude=default)
+
+    @property
     def teaches(self) -> bool:
         """Whether a teacher has any weight; the authors' code gives it some at each alpha."""
         return (self.alpha < 1 or self.mode == "authors-code") and any(self.teachers.values())
+
+
+def _default(key: str) -> Any:
+    return Distil.model_fields[key].default
 
 
 def clashes(recipe: Recipe, distil: Distil | None) -> Iterator[str]:
@@ -187,7 +198,7 @@ def _beside_the_authors_code(recipe: Recipe, distil: Distil) -> Iterator[str]:
     if recipe.loss != Recipe.model_fields["loss"].default:
         yield f"distil.mode: authors-code has its own label loss, the recipe says {recipe.loss}"
     for key in OF_EQUATION_8:
-        if (value := getattr(distil, key)) != Distil.model_fields[key].default:
+        if (value := getattr(distil, key)) != _default(key):
             yield f"distil.{key}: authors-code has its own decay and weights, so not {key}: {value}"
 
 
