@@ -110,6 +110,36 @@ def test_a_remainder_may_make_a_smaller_last_batch(
     assert seen == Counter(tuple(b) for s in sets for b in s.samples.column("box").tolist())
 
 
+@pytest.mark.parametrize("changes", [{}, {"batch_size": 3}, {"batch_size": 7, "window_chunks": 4}])
+@pytest.mark.parametrize("drop_last", [True, False])
+def test_an_epoch_may_begin_at_any_of_its_steps(
+    sets: list[TrainingSet], changes: dict[str, Any], drop_last: bool
+) -> None:
+    """Windows that leave no row over, one, or several."""
+    whole = list(stream(sets, drop_last=drop_last, **changes).epoch(1))
+    for start in range(len(whole)):
+        later = list(stream(sets, drop_last=drop_last, **changes).epoch(1, start))
+        assert len(later) == len(whole) - start
+        for here, there in zip(whole[start:], later, strict=True):
+            for a, b in zip(here.arrays, there.arrays, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_what_lies_before_the_first_step_is_not_read(sets: list[TrainingSet]) -> None:
+    """Ten chunks of two rows in windows of three, which are a batch and two rows left over."""
+    chunk = sum(b.nbytes for b in stream(sets).epoch(0)) / 10
+    read = []
+    for start in range(5):
+        source = stream(sets)
+        list(source.epoch(0, start))
+        read.append(source.cached_bytes / chunk)
+    # The first and the third window leave two rows over, of one chunk or two; the second none.
+    assert read[0] == 10
+    assert 7 < read[1] == read[2] <= 9
+    assert read[3] == 4
+    assert 1 < read[4] <= 3
+
+
 def test_too_few_samples_for_a_batch_say_so(sets: list[TrainingSet]) -> None:
     with pytest.raises(ValueError, match="20 samples do not fill one batch of 64"):
         stream(sets, batch_size=64)

@@ -15,6 +15,7 @@ from posecache import skeletons
 from posecache.logits.store import LogitStore
 from posecache.samples.store import SampleStore
 from posecache.skeletons import Skeleton
+from posecache.threads import ahead
 from posecache.training.batch import Batch, CachedViews, Pool
 from posecache.training.recipe import WINDOW_CHUNKS
 
@@ -76,30 +77,65 @@ class Stream:
         self._cache: dict[Key, Batch] = {}
         self.cached_bytes = 0
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of one epoch."""
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch from one of its steps on.
+
+        Of what lies before, only the rows that its last window leaves over are read.
+        """
+        assert start < self.steps_per_epoch, f"{start} of {self.steps_per_epoch} steps"
+        rng = np.random.default_rng([self.seed, epoch, 1])
+        windows, kept, skipped = self._skip(self._windows(epoch), rng, start)
+        rest = [self._gather(kept)] if len(kept) else []
+        for parts in ahead(self._window, windows, threads=1):
+            pool = Pool([*rest, *parts])
+            order = rng.permutation(len(pool))
+            full = len(pool) - len(pool) % self.batch_size
+            for first in range(skipped * self.batch_size, full, self.batch_size):
+                yield pool.take(order[first : first + self.batch_size])
+            rest, skipped = [pool.take(order[full:])], 0
+        if rest and len(rest[0]) and not self.drop_last:
+            yield rest[0]
+
+    def _windows(self, epoch: int) -> list[list[Key]]:
+        """An epoch's chunks in their order, cut into windows."""
         counts = [
             -(-s.samples.n // rows) for s, rows in zip(self.sets, self._chunk_rows, strict=True)
         ]
-        chunks = shuffled_chunks(counts, self.seed, epoch)
-        rng = np.random.default_rng([self.seed, epoch, 1])
-        windows = [
-            chunks[i : i + self._window_chunks] for i in range(0, len(chunks), self._window_chunks)
-        ]
-        rest: list[Batch] = []
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            ahead = reader.submit(self._window, windows[0])
-            for index in range(len(windows)):
-                pool = Pool([*rest, *ahead.result()])
-                if index + 1 < len(windows):
-                    ahead = reader.submit(self._window, windows[index + 1])
-                order = rng.permutation(len(pool))
-                full = len(pool) - len(pool) % self.batch_size
-                for start in range(0, full, self.batch_size):
-                    yield pool.take(order[start : start + self.batch_size])
-                rest = [pool.take(order[full:])]
-        if len(rest[0]) and not self.drop_last:
-            yield rest[0]
+        chunks, size = shuffled_chunks(counts, self.seed, epoch), self._window_chunks
+        return [chunks[i : i + size] for i in range(0, len(chunks), size)]
+
+    def _skip(
+        self, windows: list[list[Key]], rng: np.random.Generator, steps: int
+    ) -> tuple[list[list[Key]], np.ndarray, int]:
+        """The windows that are left once `steps` batches were taken, the rows (R, 3) that the
+        others leave over, as (set, chunk, row in it), and how many batches of the first one left
+        were taken.
+
+        Draws from `rng` what the others do, and reads nothing.
+        """
+        kept = np.empty((0, 3), np.int64)
+        for index, window in enumerate(windows):
+            rows = np.concatenate([kept, *(self._rows_of(key) for key in window)])
+            batches = len(rows) // self.batch_size
+            if steps < batches:
+                return windows[index:], kept, steps
+            kept = rows[rng.permutation(len(rows))[batches * self.batch_size :]]
+            steps -= batches
+        return [], kept, 0
+
+    def _rows_of(self, key: Key) -> np.ndarray:
+        """(set, chunk, row in it) of each row (R, 3) of a chunk."""
+        index, chunk = key
+        size = self._chunk_rows[index]
+        count = min(size, self.sets[index].samples.n - chunk * size)
+        return np.stack([np.full(count, index), np.full(count, chunk), np.arange(count)], 1)
+
+    def _gather(self, rows: np.ndarray) -> Batch:
+        """Some rows (R, 3), as (set, chunk, row in it)."""
+        keys, which = np.unique(rows[:, :2], axis=0, return_inverse=True)
+        parts = self._window([(index, chunk) for index, chunk in keys.tolist()])
+        starts = np.cumsum([0, *map(len, parts)])[:-1]
+        return Pool(parts).take(starts[which.ravel()] + rows[:, 2])
 
     def _window(self, window: list[Key]) -> list[Batch]:
         """A window's chunks, read by several threads and kept where they fit."""
