@@ -185,6 +185,7 @@ RECIPE: dict[str, Any] = {
     "final_epochs": 1,
     "final_augmentation": {"flip_prob": 0.1},
     "checkpoint_epochs": 3,
+    "checkpoint_minutes": 1,
     "drop_last": False,
     "seed": 9,
 }

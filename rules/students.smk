@@ -25,10 +25,13 @@ rule train_student:
         options=lambda wildcards: STAGES.train_student(wildcards.model),
         record=lambda wildcards: record("model", wildcards.model),
         out=lambda wildcards, output: str(Path(output[0]).parent),
+    # A cluster signals all of a job's processes at once: the shell and tee outlive the training.
     shell:
+        "trap : TERM USR1; "
         "python {resources.scripts:q}/train_student.py {params.options:q} --memory-mb {resources.cache_mb}"
         " --device {resources.device} --threads {threads} --out {params.out:q}"
-        " --record {params.record:q} 2>&1 | tee -a {log:q}.history > {log:q}"
+        " --record {params.record:q} 2>&1"
+        " | (trap '' TERM USR1; exec tee -a {log:q}.history > {log:q})"
 
 
 use rule train_student as train_teacher with:

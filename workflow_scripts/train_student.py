@@ -1,7 +1,8 @@
 """Train a model from samples and cached logits: results/models/NAME/ (model.onnx, weights.pt, ...).
 
 Reads results/samples/* and, for every teacher, its logits over each of them; no teacher is loaded.
-The model is then run by cache_logits.py like any other.
+The model is then run by cache_logits.py like any other. SIGTERM and SIGUSR1 end a run with exit
+code 75 once the step in hand is in a checkpoint; the same command goes on from there.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import torch
 
 from posecache import records
 from posecache.config.options import add_options, from_options
-from posecache.stage import run_stage
+from posecache.stage import run_stage, stop_signals
 from posecache.training.recipe import Learning, Recipe, clashes, untaught
 from posecache.training.student import make_trainer, open_sets, train
 from posecache.training.trainer import Trainer
@@ -51,7 +52,9 @@ def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     with records.recorded(arguments.record):
-        train(arguments.name, trainer(arguments))
+        run = trainer(arguments)
+        with stop_signals() as stops:
+            train(arguments.name, run, stops)
 
 
 def trainer(arguments: argparse.Namespace) -> Trainer:

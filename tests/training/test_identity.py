@@ -94,7 +94,8 @@ def test_stores_may_be_moved_or_made_again(data: TrainingSet, tmp_path: Path) ->
 
 
 def test_how_often_a_run_is_saved_is_no_part_of_it(data: TrainingSet) -> None:
-    assert named(data, DISTIL, checkpoint_epochs=3) == named(data, DISTIL)
+    often = named(data, DISTIL, checkpoint_epochs=3, checkpoint_minutes=0.5)
+    assert often == named(data, DISTIL)
 
 
 def test_defaults_may_be_written_out(data: TrainingSet) -> None:

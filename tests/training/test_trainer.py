@@ -1,7 +1,6 @@
 import copy
 import csv
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ class StopError(Exception):
 class StoppingStream(Stream):
     """A stream that stops the run before its third epoch."""
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         if epoch == 2:
             raise StopError
-        return super().epoch(epoch)
+        return super().epoch(epoch, start)
 
 
 class NotedTeaching(Teaching):
@@ -105,14 +104,29 @@ def test_history_has_every_part_and_their_weighted_sum(
         assert float(row["loss"]) == pytest.approx(total, rel=1e-4)
 
 
-def test_a_loss_that_is_not_finite_stops_before_the_step(data: TrainingSet, tmp_path: Path) -> None:
-    run = trainer(data, tmp_path, lr=1e30, warmup_steps=0, epochs=8)
-    with pytest.raises(ValueError, match=r"step \d+: loss .*: not finite"):
-        run.train()
+@pytest.mark.parametrize("checkpoint_minutes", [10, 1e-9])
+def test_a_loss_that_is_not_finite_stops_the_run_before_it_is_saved(
+    data: TrainingSet, tmp_path: Path, checkpoint_minutes: float
+) -> None:
+    how = {"lr": 1e30, "warmup_steps": 0, "epochs": 8, "checkpoint_minutes": checkpoint_minutes}
+    with pytest.raises(ValueError, match=r"step 1: loss {'L_CK': nan, .*: not finite"):
+        trainer(data, tmp_path, **how).train()
     path = tmp_path / "checkpoint.pt"
+    assert path.exists() == (checkpoint_minutes < 1)
     if path.exists():
-        record = torch.load(path, weights_only=True)
-        assert json.loads(record["meta"])["epoch"] < 8
+        kept = trainer(data, tmp_path, **how).start()
+        assert (kept.epoch, kept.tally.steps) == (0, 1)
+        assert torch.isfinite(weights(kept.model)).all()
+
+
+def test_a_weight_that_is_not_finite_is_named_and_not_saved(
+    data: TrainingSet, tmp_path: Path
+) -> None:
+    """The last step's loss is finite, and what it makes of the weights is not."""
+    run = trainer(data, tmp_path, lr=1e39, warmup_steps=0, batch_size=10, epochs=1)
+    with pytest.raises(ValueError, match=r"^after 1 epochs and 0 steps: \S+ is not finite$"):
+        run.train()
+    assert not (tmp_path / "checkpoint.pt").exists()
 
 
 def test_a_run_may_start_from_a_given_backbone(data: TrainingSet, tmp_path: Path) -> None:

@@ -40,3 +40,13 @@ def absolute(pred: Pair, truth: Truth, beta: float, split_ratio: float) -> Tenso
     labels = (truth.label_x, truth.label_y)
     axes = [(p - label).abs().mean(-1) for p, label in zip(pred, labels, strict=True)]
     return torch.stack(axes).mean(0) * truth.weight
+
+
+class Dropping(Small):
+    """The same with dropout, which draws from PyTorch's own random numbers."""
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return super().forward(nn.functional.dropout(images, 0.1, self.training))
+
+
+DROPPING = Network(check=check, factory="tiny_own:Dropping")

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +13,27 @@ import posecache
 
 STDERR = 2
 INTERRUPTED = 130  # the exit code of a process that Ctrl-C has ended
+TO_BE_CONTINUED = 75  # sysexits.h: EX_TEMPFAIL, "the user is invited to retry"
+
+
+class StoppedError(Exception):
+    """A signal has stopped a stage whose next start goes on; the text says where."""
+
+
+@contextmanager
+def stop_signals() -> Iterator[Sequence[str]]:
+    """Within the block SIGTERM and SIGUSR1 end nothing: they are listed by name as they come."""
+    names: list[str] = []
+
+    def note(number: int, _: object) -> None:
+        names.append(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield names
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def use_own_interpreter() -> None:
@@ -40,7 +63,7 @@ def run_stage(main: Callable[[], None]) -> None:
 def run_command(main: Callable[[], None]) -> None:
     """Run `main`; end a ValueError, OSError or MemoryError with one line and exit code 1.
 
-    Ctrl-C is one line and exit code 130.
+    Ctrl-C is one line and exit code 130, a StoppedError one line and exit code 75.
     """
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
@@ -51,6 +74,9 @@ def run_command(main: Callable[[], None]) -> None:
         sys.exit(f"error: {' '.join(str(error).split())}")
     except MemoryError as error:
         sys.exit(f"error: out of memory {error}".rstrip())
+    except StoppedError as stopped:
+        print(f"stopped by {stopped}", file=sys.stderr)
+        sys.exit(TO_BE_CONTINUED)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

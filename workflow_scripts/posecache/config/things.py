@@ -17,6 +17,7 @@ from posecache.stores.manifest import MANIFEST
 from posecache.stores.settings import Cut
 from posecache.tables.specs import TABLES
 from posecache.tables.table import Table
+from posecache.training.recipe import UNVALUED
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Things:
     def _trained(self, name: str) -> Thing:
         train, distil = self.config.trained[name], self.config.distil(name)
         teachers, source = self.config.teachers_of(name), self.config.init_model(name)
-        recipe = self.config.recipe(name).model_dump(mode="json", exclude={"checkpoint_epochs"})
+        recipe = self.config.recipe(name).model_dump(mode="json", exclude=UNVALUED)
         values: dict[str, Any] = {
             "recipe": recipe,
             "distil": distil and distil.identity,

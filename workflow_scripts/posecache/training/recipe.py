@@ -34,6 +34,7 @@ LABEL_LOSSES: Names[Callable[..., Any]] = Names(
     attributes=("__call__",),
 )
 WINDOW_CHUNKS = 16  # pooled and shuffled together; a training run reads one window ahead
+UNVALUED = {"checkpoint_epochs", "checkpoint_minutes"}  # keys that change no weight
 NESTED = ("augmentation", "final_augmentation")
 OF_EQUATION_8 = ("decay", "temperatures", "where", "confidence")  # keys of `distil`
 
@@ -100,6 +101,9 @@ class Recipe(Settings):
         validate_default=True,
     )
     checkpoint_epochs: PositiveInt = Field(10, description="epochs between checkpoints")
+    checkpoint_minutes: PositiveFloat = Field(
+        10, description="minutes between checkpoints, within epochs too"
+    )
     seed: Seed = Field(0, description="of the weights, the order and the augmentation")
 
     @field_validator("variant")

@@ -105,9 +105,12 @@ def make_trainer(
     )
 
 
-def train(name: str, trainer: Trainer) -> None:
-    """Train to the end, and write the model into the trainer's folder."""
-    model, recipe, teaching = trainer.train(), trainer.recipe, trainer.teaching
+def train(name: str, trainer: Trainer, stops: Sequence[str] = ()) -> None:
+    """Train to the end, and write the model into the trainer's folder.
+
+    Raises StoppedError after a step at which `stops` lists a signal.
+    """
+    model, recipe, teaching = trainer.train(stops), trainer.recipe, trainer.teaching
     content = to_bytes(model, recipe.input_size)
     card = Card(
         name=name,

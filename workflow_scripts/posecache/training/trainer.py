@@ -4,13 +4,7 @@ The loop knows neither architectures nor teachers: it is given a factory of netw
 that `teaching` has prepared.
 """
 
-import csv
-import io
-import json
-import logging
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +14,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from tqdm import tqdm
 
-from posecache import files
 from posecache.models.checkpoint import load_into
-from posecache.training import schedule
+from posecache.stage import StoppedError
+from posecache.training import history, schedule
 from posecache.training.batch import Batch
+from posecache.training.checkpoints import Checkpoints, Run
+from posecache.training.history import Tally
 from posecache.training.losses import Objective
 from posecache.training.recipe import Init, Recipe
 from posecache.training.stream import Stream
 from posecache.training.teaching import Teaching
 
-CHECKPOINT, HISTORY = "checkpoint.pt", "history.csv"
 NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Run:
-    """All mutable state of a training run."""
-
-    model: nn.Module
-    average: nn.Module | None
-    optimizer: torch.optim.AdamW
-    epoch: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
 
 
 class Trainer:
@@ -66,50 +48,49 @@ class Trainer:
         self.stream, self.network, self.folder = stream, network, folder
         self.device, self.identity, self.init = teaching.device, identity, init
         self.total_steps = recipe.epochs * stream.steps_per_epoch
+        self._checkpoints = Checkpoints(folder, identity, recipe)
 
-    def train(self) -> nn.Module:
-        """Train to the last epoch, from the checkpoint if there is one; returns the final model."""
+    def train(self, stops: Sequence[str] = ()) -> nn.Module:
+        """Train to the last epoch, from the checkpoint if there is one; returns the final model.
+
+        `stops` lists the signals that ask to stop, as they come: then the step is finished, a
+        checkpoint is written, and StoppedError is raised. Raises ValueError for a loss or a weight
+        that is not finite.
+        """
         run = self.start()
-        steps = self.stream.steps_per_epoch
-        with tqdm(total=self.total_steps, initial=run.epoch * steps, mininterval=5) as bar:
+        done = self._steps(run)
+        with tqdm(total=self.total_steps, initial=done, unit="step", mininterval=5) as bar:
             while run.epoch < self.recipe.epochs:
-                run.history.append(self._epoch(run, bar))
-                run.epoch += 1
-                last = run.epoch == self.recipe.epochs
-                if last or run.epoch % self.recipe.checkpoint_epochs == 0:
-                    self._save(run)
+                weights = self.objective.weights(run.epoch / self.recipe.epochs)
+                run.tally.resume()
+                for batch in run.tally.timed(self.stream.epoch(run.epoch, run.tally.steps)):
+                    self._step(run, batch, weights)
+                    self._keep(run, bar, stops)
         return run.average or run.model
 
-    def _epoch(self, run: Run, bar: tqdm) -> dict[str, float]:
-        """One pass over the data; returns the epoch's row of history.csv."""
-        run.model.train()
-        totals: dict[str, float] = {}
-        samples, waited, started = 0, 0.0, time.perf_counter()
-        weights = self.objective.weights(run.epoch / self.recipe.epochs)
-        batches = self.stream.epoch(run.epoch)
-        for index in range(self.stream.steps_per_epoch):
-            before = time.perf_counter()
-            batch = next(batches)
-            waited += time.perf_counter() - before
-            samples += len(batch)
-            step = run.epoch * self.stream.steps_per_epoch + index
-            for name, value in self._step(run, batch, step, weights).items():
-                totals[name] = totals.get(name, 0.0) + value
-            bar.update()
-        seconds = time.perf_counter() - started
-        count = self.stream.steps_per_epoch
-        row: dict[str, float] = {"epoch": run.epoch + 1, "step": (run.epoch + 1) * count}
-        row |= {name: total / count for name, total in totals.items()}
-        row |= {"seconds": seconds, "data_wait": waited}
-        row["samples_per_s"] = samples / seconds
-        bar.set_postfix(loss=f"{row['loss']:.4f}", refresh=False)
-        return row
+    def _keep(self, run: Run, bar: tqdm, stops: Sequence[str]) -> None:
+        """After a step: the row of an epoch that has ended, the checkpoint and the bar."""
+        tally, step = run.tally, self._steps(run)
+        ended = tally.steps == self.stream.steps_per_epoch
+        if ended or tally.due:
+            tally.fetch()
+            bar.set_postfix(tally.shown(), refresh=False)
+        if ended:
+            run.history.append(tally.row(run.epoch))
+            run.epoch, run.tally = run.epoch + 1, Tally()
+        if stops or self._checkpoints.due(run):
+            self._checkpoints.save(run)
+        if stops and step < self.total_steps:
+            raise StoppedError(f"{stops[0]} after step {step} of {self.total_steps}")
+        bar.update()
 
-    def _step(
-        self, run: Run, batch: Batch, step: int, weights: Mapping[str, float]
-    ) -> dict[str, float]:
-        """One optimiser step; returns the rate, each loss part, their sum and the gradient norm."""
-        recipe = self.recipe
+    def _steps(self, run: Run) -> int:
+        """How many steps a run has taken."""
+        return run.epoch * self.stream.steps_per_epoch + run.tally.steps
+
+    def _step(self, run: Run, batch: Batch, weights: Mapping[str, float]) -> None:
+        """One optimiser step; its values stay on the device until they are fetched."""
+        recipe, step = self.recipe, self._steps(run)
         rate = schedule.learning_rate(
             step,
             self.total_steps,
@@ -130,15 +111,11 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(
             run.model.parameters(), recipe.clip or float("inf"), foreach=True
         )
-        if not torch.isfinite(loss + norm):
-            found = {name: part.item() for name, part in parts.items()}
-            raise ValueError(f"step {step}: loss {found}, gradient norm {norm.item()}: not finite")
         run.optimizer.step()
         if run.average is not None:
             assert recipe.ema is not None
             _blend(run.average, run.model, schedule.ema_momentum(step, recipe.ema))
-        logged = {name: part.item() for name, part in parts.items()}
-        return {"lr": rate, **logged, "loss": loss.item(), "grad_norm": norm.item()}
+        run.tally.note(step, rate, {**parts, history.LOSS: loss, history.NORM: norm})
 
     def start(self) -> Run:
         """A fresh run, or the one that the checkpoint holds."""
@@ -151,9 +128,8 @@ class Trainer:
             average = self._network()
             average.load_state_dict(model.state_dict())
         run = Run(model=model, average=average, optimizer=_optimizer(model, self.recipe))
-        path = self.folder / CHECKPOINT
-        if path.exists():
-            self._load(run, path)
+        self._checkpoints.load(run)
+        run.model.train()
         return run
 
     def _network(self) -> nn.Module:
@@ -164,36 +140,6 @@ class Trainer:
         if self.device.type == "cuda":
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.to(self.device)
-
-    def _save(self, run: Run) -> None:
-        """checkpoint.pt, whole or not at all, and history.csv."""
-        record: dict[str, Any] = {
-            "model": run.model.state_dict(),
-            "average": run.average.state_dict() if run.average is not None else None,
-            "optimizer": run.optimizer.state_dict(),
-            "meta": json.dumps(
-                {"identity": self.identity, "epoch": run.epoch, "history": run.history}
-            ),
-        }
-        buffer = io.BytesIO()
-        torch.save(record, buffer)
-        files.write_atomically(self.folder / CHECKPOINT, buffer.getvalue())
-        files.write_atomically(self.folder / HISTORY, _as_csv(run.history))
-
-    def _load(self, run: Run, path: Path) -> None:
-        record = torch.load(path, map_location=self.device, weights_only=True)
-        meta = json.loads(record["meta"])
-        if meta["identity"] != self.identity:
-            logger.info(
-                "%s is of another recipe or other data: training starts from the beginning", path
-            )
-            return
-        run.model.load_state_dict(record["model"])
-        run.optimizer.load_state_dict(record["optimizer"])
-        if run.average is not None:
-            run.average.load_state_dict(record["average"])
-        run.epoch, run.history = meta["epoch"], meta["history"]
-        logger.info("resuming after epoch %d of %d", run.epoch, self.recipe.epochs)
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
@@ -221,11 +167,3 @@ def _blend(average: torch.nn.Module, model: torch.nn.Module, momentum: float) ->
     pairs = zip(average.state_dict().values(), model.state_dict().values(), strict=True)
     floats = [(a, m) for a, m in pairs if a.is_floating_point()]
     torch._foreach_lerp_([a for a, _ in floats], [m for _, m in floats], momentum)
-
-
-def _as_csv(history: list[dict[str, float]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: round(v, 6) for k, v in row.items()} for row in history)
-    return text.getvalue()

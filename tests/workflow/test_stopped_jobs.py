@@ -1,0 +1,40 @@
+"""A training job that its cluster stops goes on when it is started again."""
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from conftest import Workdir, mini_config
+
+MODEL = "results/models/coco-t/card.json"
+
+
+def test_a_job_whose_processes_are_all_told_to_end_goes_on_at_the_next_start(
+    finished: Workdir, tmp_path: Path
+) -> None:
+    """As Slurm does at a job's time limit."""
+    shutil.copytree(finished.path, tmp_path / "copy")
+    copy, record = Workdir(tmp_path / "copy"), mini_config()
+    record["students"]["coco-t"]["training"] = {"epochs": 40}
+    copy.configure(record)
+    log = copy.path / "results/logs/train_student/coco-t.log"
+    log.unlink()
+    with copy.start("--cores", "1", MODEL) as running:
+        while not (log.exists() and "step/s" in log.read_text()):
+            assert running.poll() is None
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGTERM)
+        out, err = running.communicate()
+    assert running.returncode == 1
+    assert "exit code 75" in (out + err).replace("exit status", "exit code")
+    told = log.read_text().replace("\r", "\n").splitlines()[-1]
+    assert told.startswith("stopped by SIGTERM after step ")
+    step = int(told.split()[5])
+    assert MODEL in copy.plan(MODEL)
+    done = copy.snakemake("--cores", "1", MODEL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "resuming after" in log.read_text()
+    assert f"{step}/" in log.read_text()
+    assert copy.plan(MODEL) == set()

@@ -1,0 +1,118 @@
+"""A training run's state on disk: checkpoint.pt, from which a run goes on to the same bits."""
+
+import io
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from posecache import files
+from posecache.training.history import HISTORY, Tally, as_csv
+from posecache.training.recipe import Recipe
+
+CHECKPOINT = "checkpoint.pt"
+FORMAT = 2  # of checkpoint.pt
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """All mutable state of a training run, but for PyTorch's own random numbers."""
+
+    model: nn.Module
+    average: nn.Module | None
+    optimizer: torch.optim.AdamW
+    epoch: int = 0  # finished ones
+    history: list[dict[str, float]] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)  # of the epoch in hand
+
+
+class Checkpoints:
+    """When a run is saved, and where; `folder` holds checkpoint.pt and history.csv."""
+
+    def __init__(self, folder: Path, identity: str, recipe: Recipe) -> None:
+        self.folder, self.identity, self.recipe = folder, identity, recipe
+        self._saved = time.monotonic()
+
+    def due(self, run: Run) -> bool:
+        """Whether a run that has just taken a step is to be saved."""
+        if time.monotonic() - self._saved >= 60 * self.recipe.checkpoint_minutes:
+            return True
+        ended = run.tally.steps == 0
+        last = run.epoch == self.recipe.epochs
+        return ended and (last or run.epoch % self.recipe.checkpoint_epochs == 0)
+
+    def save(self, run: Run) -> None:
+        """history.csv, then checkpoint.pt, each whole or not at all.
+
+        Raises ValueError for a loss or a weight that is not finite: what stands is kept.
+        """
+        run.tally.fetch()
+        for name, value in _states(run):
+            if not value.isfinite().all():
+                done = f"{run.epoch} epochs and {run.tally.steps} steps"
+                raise ValueError(f"after {done}: {name} is not finite")
+        progress = {"epoch": run.epoch, "history": run.history, "tally": run.tally.record()}
+        record: dict[str, Any] = {
+            "model": run.model.state_dict(),
+            "average": run.average.state_dict() if run.average is not None else None,
+            "optimizer": run.optimizer.state_dict(),
+            "random": _random_state(),
+            "meta": json.dumps({"format": FORMAT, "identity": self.identity, **progress}),
+        }
+        buffer = io.BytesIO()
+        torch.save(record, buffer)
+        if run.history:
+            files.write_atomically(self.folder / HISTORY, as_csv(run.history))
+        files.write_atomically(self.folder / CHECKPOINT, buffer.getvalue())
+        self._saved = time.monotonic()
+        run.tally.resume()
+
+    def load(self, run: Run) -> None:
+        """Let a fresh run be the one that was saved; it stays fresh if that is another one."""
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return
+        record = torch.load(path, map_location="cpu", weights_only=True)
+        meta = json.loads(record["meta"])
+        if (meta.get("format"), meta["identity"]) != (FORMAT, self.identity):
+            what = "recipe or other data" if meta.get("format") == FORMAT else "version"
+            logger.info("%s is of another %s: training starts from the beginning", path, what)
+            return
+        run.model.load_state_dict(record["model"])
+        run.optimizer.load_state_dict(record["optimizer"])
+        if run.average is not None:
+            run.average.load_state_dict(record["average"])
+        _set_random_state(record["random"])
+        run.epoch, run.history = meta["epoch"], meta["history"]
+        run.tally = Tally(**meta["tally"])
+        done, steps = f"{run.epoch} of {self.recipe.epochs} epochs", run.tally.steps
+        logger.info("resuming after %s%s", done, f" and {steps} steps" if steps else "")
+
+
+def _states(run: Run) -> Iterator[tuple[str, Tensor]]:
+    """Every number of the networks that may not be finite, with its name."""
+    for module in (run.model, run.average):
+        state = {} if module is None else module.state_dict()
+        yield from ((name, value) for name, value in state.items() if value.is_floating_point())
+
+
+def _random_state() -> dict[str, Tensor]:
+    """What a network's own draws, as dropout's, come from."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_initialized():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _set_random_state(state: dict[str, Tensor]) -> None:
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_initialized():
+        torch.cuda.set_rng_state(state["cuda"])
