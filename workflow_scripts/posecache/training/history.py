@@ -15,7 +15,8 @@ from posecache.training.batch import Batch
 
 HISTORY = "history.csv"
 FETCHED_EVERY = 5.0  # s: until then losses stay on their device, so that no step waits for it
-LOSS, NORM = "loss", "grad_norm"  # the last values of each step, after its loss parts
+# The last values of each step, after its loss parts.
+LOSS, NORM, PREDICTED, EXPECTED = "loss", "grad_norm", "predicted", "expected"
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Tally:
             yield batch
 
     def note(self, step: int, rate: float, values: Mapping[str, Tensor]) -> None:
-        """One step's learning rate, loss parts, loss and gradient norm, all scalars."""
+        """One step's learning rate, loss parts and the four values after them, all scalars."""
         self.steps += 1
         stacked = torch.stack([value.detach() for value in values.values()])
         self._pending.append((step, rate, list(values), stacked))
@@ -77,9 +78,11 @@ class Tally:
             self.totals[name] = self.totals.get(name, 0.0) + value
 
     def row(self, epoch: int) -> dict[str, float]:
-        """A finished epoch's row; `epoch` counts from 0."""
+        """A finished epoch's row, counted from 0; `spread` is nan where no target varies."""
         row: dict[str, float] = {"epoch": epoch + 1, "step": (epoch + 1) * self.steps}
         row |= {n: total / self.steps for n, total in self.totals.items()}
+        predicted, expected = row.pop(PREDICTED), row.pop(EXPECTED)
+        row["spread"] = math.sqrt(predicted / expected) if expected else math.nan
         row |= {"seconds": self.seconds, "data_wait": self.waited}
         row["samples_per_s"] = self.samples / self.seconds
         return row

@@ -17,6 +17,7 @@ from posecache.samples.store import SampleStore
 from posecache.skeletons import Skeleton
 from posecache.threads import ahead
 from posecache.training.batch import Batch, CachedViews, Pool
+from posecache.training.costs import BATCHES, CROPS, LOGITS, Costs
 from posecache.training.recipe import WINDOW_CHUNKS
 
 Key = tuple[int, int]  # a set, and a chunk in it
@@ -73,9 +74,15 @@ class Stream:
         if len(set(sizes.values())) > 1:
             raise ValueError(f"sample sets with crops of different sizes: {sizes}")
         self._memory = memory_mb * 2**20
-        self._readers = ThreadPoolExecutor(threads)
+        self._threads, self._readers = threads, ThreadPoolExecutor(threads)
         self._cache: dict[Key, Batch] = {}
         self.cached_bytes = 0
+        self.costs = Costs(threads)  # of the epoch in hand
+
+    @property
+    def resident(self) -> bool:
+        """Whether every chunk is in memory."""
+        return len(self._cache) == sum(map(len, self._windows(0)))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch from one of its steps on.
@@ -83,6 +90,7 @@ class Stream:
         Of what lies before, only the rows that its last window leaves over are read.
         """
         assert start < self.steps_per_epoch, f"{start} of {self.steps_per_epoch} steps"
+        self.costs = Costs(self._threads)
         rng = np.random.default_rng([self.seed, epoch, 1])
         windows, kept, skipped = self._skip(self._windows(epoch), rng, start)
         rest = [self._gather(kept)] if len(kept) else []
@@ -91,7 +99,9 @@ class Stream:
             order = rng.permutation(len(pool))
             full = len(pool) - len(pool) % self.batch_size
             for first in range(skipped * self.batch_size, full, self.batch_size):
-                yield pool.take(order[first : first + self.batch_size])
+                with self.costs.of(BATCHES):
+                    batch = pool.take(order[first : first + self.batch_size])
+                yield batch
             rest, skipped = [pool.take(order[full:])], 0
         if rest and len(rest[0]) and not self.drop_last:
             yield rest[0]
@@ -156,11 +166,14 @@ class Stream:
         start = chunk * self._chunk_rows[index]
         stop = min(start + self._chunk_rows[index], samples.n)
         teachers = {}
-        for name, store in source.logits.items():
-            x, y, matrix = store.read(slice(start, stop))
-            teachers[name] = CachedViews(x=x, y=y, matrix=matrix)
+        with self.costs.of(LOGITS):
+            for name, store in source.logits.items():
+                x, y, matrix = store.read(slice(start, stop))
+                teachers[name] = CachedViews(x=x, y=y, matrix=matrix)
+        with self.costs.of(CROPS):
+            crops = samples.crops(start, stop)
         return Batch(
-            crops=samples.crops(start, stop),
+            crops=crops,
             crop_matrix=samples.column("crop_matrix")[start:stop],
             box=samples.column("box")[start:stop],
             keypoints=self._in_skeleton(samples, start, stop),

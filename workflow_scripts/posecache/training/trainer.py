@@ -24,6 +24,7 @@ from posecache.training.losses import Objective
 from posecache.training.recipe import Init, Recipe
 from posecache.training.stream import Stream
 from posecache.training.teaching import Teaching
+from posecache.training.watching import Watch, spreads
 
 NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
@@ -49,6 +50,7 @@ class Trainer:
         self.device, self.identity, self.init = teaching.device, identity, init
         self.total_steps = recipe.epochs * stream.steps_per_epoch
         self._checkpoints = Checkpoints(folder, identity, recipe)
+        self._watch = Watch(recipe, stream, self.total_steps)
 
     def train(self, stops: Sequence[str] = ()) -> nn.Module:
         """Train to the last epoch, from the checkpoint if there is one; returns the final model.
@@ -78,6 +80,7 @@ class Trainer:
         if ended:
             run.history.append(tally.row(run.epoch))
             run.epoch, run.tally = run.epoch + 1, Tally()
+            self._watch.look(run.history[-1])
         if stops or self._checkpoints.due(run):
             self._checkpoints.save(run)
         if stops and step < self.total_steps:
@@ -115,7 +118,9 @@ class Trainer:
         if run.average is not None:
             assert recipe.ema is not None
             _blend(run.average, run.model, schedule.ema_momentum(step, recipe.ema))
-        run.tally.note(step, rate, {**parts, history.LOSS: loss, history.NORM: norm})
+        values = {**parts, history.LOSS: loss, history.NORM: norm}
+        values |= spreads((simcc_x, simcc_y), truth, targets, self.objective.beta)
+        run.tally.note(step, rate, values)
 
     def start(self) -> Run:
         """A fresh run, or the one that the checkpoint holds."""

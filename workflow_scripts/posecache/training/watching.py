@@ -1,0 +1,104 @@
+"""What a user should hear of while a run goes on: it waits for data, or it stays at the mean pose.
+
+Shapes: B samples, K student keypoints, Kt teacher keypoints, Wx and Wy bins.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from posecache.training.costs import BATCHES
+from posecache.training.history import EXPECTED, PREDICTED
+from posecache.training.losses import TeacherTarget, Truth
+from posecache.training.recipe import Recipe
+from posecache.training.stream import Stream
+
+WAITING = 0.2  # share of an epoch
+MEAN_POSE = 0.25  # spread of predictions over that of their targets
+WARM_UPS = 3  # that a run may stay at the mean pose, or a twentieth of all its steps
+
+Axes: TypeAlias = tuple[Tensor, Tensor]  # of x (..., Wx) and y (..., Wy)
+
+logger = logging.getLogger(__name__)
+
+
+class Watch:
+    """Looks at each finished epoch; warns of each thing once."""
+
+    def __init__(self, recipe: Recipe, stream: Stream, total_steps: int) -> None:
+        self.stream = stream
+        self.settled = max(WARM_UPS * recipe.warmup_steps, total_steps // 20)
+        self._warned: set[str] = set()
+
+    def look(self, row: Mapping[str, float]) -> None:
+        """`row` is the epoch's of history.csv."""
+        waiting = self._waited(row) / row["seconds"]
+        if waiting > WAITING:
+            self._warn(
+                "data",
+                f"epoch {row['epoch']}: {waiting:.0%} of its time went by waiting for batches, "
+                f"most of that by {self.stream.costs.most}; more threads, or memory for all people "
+                "(compute.threads, compute.memory_mb), may help",
+            )
+        if row["step"] >= self.settled and row["spread"] < MEAN_POSE:
+            self._warn(
+                "pose",
+                f"epoch {row['epoch']}: over a batch, predictions vary {row['spread']:.0%} as much "
+                "as their targets: the run is at the mean pose still; weights to start from "
+                "(init), or another seed or learning rate, may help",
+            )
+
+    def _waited(self, row: Mapping[str, float]) -> float:
+        """Seconds that later epochs will wait again: what is in memory now is not read any more."""
+        if not self.stream.resident:
+            return row["data_wait"]
+        return min(row["data_wait"], self.stream.costs.seconds[BATCHES])
+
+    def _warn(self, about: str, text: str) -> None:
+        if about not in self._warned:
+            logger.warning("warning: %s", text)
+            self._warned.add(about)
+
+
+@torch.no_grad()
+def spreads(
+    logits: Axes, truth: Truth, targets: Mapping[str, TeacherTarget], beta: float
+) -> dict[str, Tensor]:
+    """How far predictions, and their targets, lie from their means over the batch: sums of squares
+    in bins over the keypoints that are labelled or that a teacher sees.
+
+    A prediction is its distribution's mean: the highest bin of one that knows nothing may jump, say
+    from the left to the right.
+    """
+    predicted = _means(logits, beta)
+    pairs = [(predicted, _peaks((truth.label_x, truth.label_y)), truth.weight)]
+    for target in targets.values():
+        own = predicted[:, target.indices]
+        pairs.append((own, _peaks((target.prob_x, target.prob_y)), target.weight))
+    return {
+        PREDICTED: torch.stack([_spread(own, weight) for own, _, weight in pairs]).sum(),
+        EXPECTED: torch.stack([_spread(other, weight) for _, other, weight in pairs]).sum(),
+    }
+
+
+def _means(axes: Axes, beta: float) -> Tensor:
+    """The mean bins (B, K, 2) of the distributions over x and y."""
+    probs = [torch.softmax(beta * axis.float(), -1) for axis in axes]
+    bins = [torch.arange(p.shape[-1], dtype=p.dtype, device=p.device) for p in probs]
+    return torch.stack([p @ b for p, b in zip(probs, bins, strict=True)], -1)
+
+
+def _peaks(axes: Axes) -> Tensor:
+    """The highest bins (B, K, 2) of x and y."""
+    return torch.stack([axis.argmax(-1) for axis in axes], -1).float()
+
+
+def _spread(positions: Tensor, weight: Tensor) -> Tensor:
+    """The sum of squared distances of positions (B, K, 2) to each keypoint's mean over the batch,
+    where the weight (B, K) is not 0."""
+    counted = (weight > 0).unsqueeze(-1).float()
+    mean = (positions * counted).sum(0) / counted.sum(0).clamp_min(1)
+    return ((positions - mean).square() * counted).sum()
