@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from posecache.models.checkpoint import load_into
 from posecache.stage import StoppedError
@@ -61,7 +62,8 @@ class Trainer:
         """
         run = self.start()
         done = self._steps(run)
-        with tqdm(total=self.total_steps, initial=done, unit="step", mininterval=5) as bar:
+        bar = tqdm(total=self.total_steps, initial=done, unit="step", mininterval=5)
+        with logging_redirect_tqdm(), bar:
             while run.epoch < self.recipe.epochs:
                 weights = self.objective.weights(run.epoch / self.recipe.epochs)
                 run.tally.resume()
