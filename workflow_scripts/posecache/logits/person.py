@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posecache import geometry, simcc, skeletons
+from posecache import geometry, skeletons
 from posecache.logits import views
 from posecache.models.card import Card
+from posecache.transport import transport
 
 Logits = tuple[np.ndarray, np.ndarray]  # x (L, K, Wx) and y (L, K, Wy)
 
@@ -56,14 +57,11 @@ class Person:
         usual = torch.from_numpy((matrices == self.upright).all((-1, -2)))
         prob_x[usual] = torch.softmax(self.card.beta * x[usual], -1)
         prob_y[usual] = torch.softmax(self.card.beta * y[usual], -1)
-        # Crops that are not turned are carried faster by themselves.
-        straight = (between[:, 0, 1] == 0) & (between[:, 1, 0] == 0)
-        for part in (straight & ~usual, ~straight & ~usual):
-            if part.any():
-                prob_x[part], prob_y[part], mass[part] = simcc.transport(
-                    x[part], y[part], between[part], self.card.input_size, self._flip_pairs,
-                    self.card.split_ratio, self.card.beta,
-                )  # fmt: skip
+        if not usual.all():
+            prob_x[~usual], prob_y[~usual], mass[~usual] = transport(
+                x[~usual], y[~usual], between[~usual], self.card.input_size, self._flip_pairs,
+                self.card.split_ratio, self.card.beta,
+            )  # fmt: skip
         return Carried(prob_x, prob_y, mass, peak)
 
     def _read(self, matrices: np.ndarray) -> np.ndarray:
