@@ -111,7 +111,9 @@ class LiveTeaching(Teaching):
         """What the teacher says of the student's crop, seen at the teacher's own size."""
         seen = geometry.compose(self._zoom, matrix)
         crops, crop_matrix = torch.from_numpy(batch.crops), torch.from_numpy(batch.crop_matrix)
-        images = pixels.warp(crops, crop_matrix.double(), seen, self.session.card.input_size)
+        images = pixels.on(crops).warp(
+            crops, crop_matrix.double(), seen, self.session.card.input_size
+        )
         x, y = self.session.run_flipped(
             images.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
         )

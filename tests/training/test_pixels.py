@@ -1,3 +1,4 @@
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -7,9 +8,10 @@ import torch
 
 from posecache import geometry
 from posecache.samples import Augmentation
-from posecache.training import pixels
+from posecache.training import cpu_pixels, gpu_pixels, pixels
 
 HEIGHT, WIDTH = 64, 48
+WORK = (cpu_pixels, gpu_pixels)
 OFF = {"hsv_delta": [0, 0, 0], "blur_prob": 0, "median_blur_prob": 0, "dropout_prob": 0}
 
 
@@ -38,12 +40,32 @@ def test_the_warp_is_opencvs() -> None:
     center, scale = np.array([[45.0, 50.0]]), np.array([[60.0, 80.0]])
     turned = geometry.crop_matrix(center, scale, np.array([25.0]), (WIDTH, HEIGHT))
     matrix = geometry.compose(geometry.mirror(WIDTH), turned)
-    ours = pixels.warp(torch.from_numpy(crop)[None], crop_matrix, matrix, (WIDTH, HEIGHT))
+    ours = gpu_pixels.warp(torch.from_numpy(crop)[None], crop_matrix, matrix, (WIDTH, HEIGHT))
     to_input = geometry.compose(matrix, geometry.invert(crop_matrix))[0].numpy()
     theirs = cv2.warpAffine(crop, to_input, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
     difference = np.abs(ours[0].permute(1, 2, 0).numpy() - theirs)
     assert difference.mean() < 0.6
     assert np.quantile(difference, 0.99) < 3
+
+
+def test_a_cpu_and_a_gpu_do_the_same() -> None:
+    """Each of several different images; the warp on a CPU gives whole levels."""
+    rng = np.random.default_rng(2)
+    crops = torch.from_numpy(
+        np.stack(
+            [cv2.GaussianBlur(c, (0, 0), 2) for c in rng.integers(0, 256, (3, 90, 90, 3), np.uint8)]
+        )
+    )
+    boxes = np.array([[5.0, 9.0, 40.0, 60.0], [20.0, 5.0, 50.0, 50.0], [-9.0, 30.0, 30.0, 55.0]])
+    crop_matrix = geometry.box_matrices(boxes, (90, 90), 2.0)
+    matrix = geometry.box_matrices(boxes, (WIDTH, HEIGHT), 1.1, 33.0)
+    here, there = (w.warp(crops, crop_matrix, matrix, (WIDTH, HEIGHT)) for w in WORK)
+    assert float((here - there).abs().mean()) < 0.6
+    gains = torch.tensor([[4.0, -20, 9], [0, 0, 0], [-5, 30, -30]])
+    here, there = (w.shift_hsv(there, gains) for w in WORK)
+    np.testing.assert_allclose(here, there, atol=2e-3)
+    here, there = (w.median_blur(there, 5) for w in WORK)
+    assert torch.equal(here, there)
 
 
 def test_switched_off_nothing_changes() -> None:
@@ -59,8 +81,11 @@ def test_the_input_is_left_alone_and_the_same_generator_gives_the_same() -> None
     assert torch.equal(images, before)
 
 
+@pytest.mark.parametrize("work", [cpu_pixels, gpu_pixels])
 @pytest.mark.parametrize("gains", [(0, 0, 0), (5, -30, 20), (-5, 30, -30), (3, 0, 0)])
-def test_colour_is_shifted_as_opencv_shifts_it(gains: tuple[int, int, int]) -> None:
+def test_colour_is_shifted_as_opencv_shifts_it(
+    gains: tuple[int, int, int], work: ModuleType
+) -> None:
     """MMDetection's YOLOXHSVRandomAug on 8-bit HSV; ours keeps fractions."""
     image = cv2.GaussianBlur(as_opencv(pictures(1)[0]), (0, 0), 1.5)
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV).astype(np.int16)
@@ -68,7 +93,7 @@ def test_colour_is_shifted_as_opencv_shifts_it(gains: tuple[int, int, int]) -> N
     hsv[..., 1:] = np.clip(hsv[..., 1:] + np.array(gains[1:]), 0, 255)
     theirs = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
     tensor = torch.from_numpy(image).permute(2, 0, 1).float()[None]
-    ours = pixels.shift_hsv(tensor, torch.tensor([gains], dtype=torch.float32))[0]
+    ours = work.shift_hsv(tensor, torch.tensor([gains], dtype=torch.float32))[0]
     difference = np.abs(ours.permute(1, 2, 0).numpy() - theirs)
     assert difference.mean() < 0.8
     assert difference.max() < 4  # there, hue is in whole half-degrees
@@ -89,8 +114,9 @@ def test_blurs_are_opencvs(kernel: int) -> None:
     image = pictures(1)
     box = pixels.box_blur(image, kernel)[0].permute(1, 2, 0).numpy()
     assert np.abs(box - cv2.blur(as_opencv(image[0]), (kernel, kernel))).max() <= 0.51
-    median = as_opencv(pixels.median_blur(image, kernel)[0])
-    assert np.array_equal(median, cv2.medianBlur(as_opencv(image[0]), kernel))
+    for work in (cpu_pixels, gpu_pixels):
+        median = as_opencv(work.median_blur(image, kernel)[0])
+        assert np.array_equal(median, cv2.medianBlur(as_opencv(image[0]), kernel))
 
 
 @pytest.mark.parametrize("name", ["blur_prob", "median_blur_prob"])

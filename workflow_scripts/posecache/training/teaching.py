@@ -70,8 +70,9 @@ class Teaching:
             name: torch.as_tensor(self._places(name, teacher.skeleton), device=self.device)
             for name, teacher in teachers.items()
         }
-        self._mean = torch.tensor(IMAGENET_MEAN, device=self.device).view(1, 3, 1, 1)
-        self._std = torch.tensor(IMAGENET_STD, device=self.device).view(1, 3, 1, 1)
+        std = torch.tensor(IMAGENET_STD, device=self.device).view(1, 3, 1, 1)
+        self._scale = 1 / std
+        self._shift = -torch.tensor(IMAGENET_MEAN, device=self.device).view(1, 3, 1, 1) / std
 
     def _places(self, name: str, teacher: Skeleton) -> np.ndarray:
         """The student's index of each of a teacher's keypoints."""
@@ -107,7 +108,7 @@ class Teaching:
             )
         images = self.warp(batch, matrix)
         images = pixels.augment(images, varied, np.random.default_rng([recipe.seed, step, 3]))
-        images = (images - self._mean) / self._std
+        images = torch.addcmul(self._shift, images, self._scale)
         targets = {name: self.target(name, batch, matrix, view) for name in self.teachers}
         return images, self.truth(batch, matrix), targets
 
@@ -115,7 +116,7 @@ class Teaching:
         """The student's crops (B, 3, H, W), 0-255, that `matrix` (B, 2, 3) cuts from images."""
         crops = torch.from_numpy(batch.crops).to(self.device, non_blocking=True)
         crop_matrix = torch.from_numpy(batch.crop_matrix).double()
-        return pixels.warp(crops, crop_matrix, matrix, self.recipe.input_size)
+        return pixels.on(crops).warp(crops, crop_matrix, matrix, self.recipe.input_size)
 
     def replayed(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, np.ndarray]:
         """Draw one of the first teacher's views for each sample: its crop (B, 2, 3) and index (B,).
