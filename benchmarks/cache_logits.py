@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from posecache import datasets, logits, samples
+from posecache import datasets, logits, samples, skeletons
 from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
 from posecache.logits import Views
 from posecache.models import RTMPose
@@ -33,7 +33,7 @@ HEAD = """| turn | bare loop, looks/s | one view | twelve, merged | twelve over 
 |---|---|---|---|---|---|"""
 
 
-def make_samples(folder: Path, rows: int) -> Path:
+def make_samples(folder: Path, rows: int, crops: samples.Crops | None = None) -> Path:
     """A sample store of `rows` persons, three per picture."""
     rng = np.random.default_rng(0)
     images, annotations = [], []
@@ -52,15 +52,17 @@ def make_samples(folder: Path, rows: int) -> Path:
     path = folder / "people.json"
     path.write_text(json.dumps({"images": images, "annotations": annotations}))
     source = datasets.Source(format="coco", annotations=path, image_root=folder, skeleton="coco17")
-    samples.prepare(datasets.read(source), folder / "samples")
+    samples.prepare(datasets.read(source), folder / "samples", crops=crops)
     return folder / "samples"
 
 
-def make_teacher(folder: Path) -> Path:
-    content = to_bytes(RTMPose("m", 17, SIZE).eval(), SIZE)
+def make_teacher(folder: Path, skeleton: str = "coco17", size: tuple[int, int] = SIZE) -> Path:
+    """RTMPose-m with random weights."""
+    keypoints = skeletons.load(skeleton).num_keypoints
+    content = to_bytes(RTMPose("m", keypoints, size).eval(), size)
     card = Card(
-        name="m", sha256=hashlib.sha256(content).hexdigest(), skeleton="coco17",
-        input_size=SIZE, mean=IMAGENET_MEAN, std=IMAGENET_STD, source="a benchmark",
+        name="m", sha256=hashlib.sha256(content).hexdigest(), skeleton=skeleton,
+        input_size=size, mean=IMAGENET_MEAN, std=IMAGENET_STD, source="a benchmark",
     )  # fmt: skip
     write_model(folder, card, content)
     return folder

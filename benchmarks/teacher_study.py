@@ -8,28 +8,22 @@ table.
 import argparse
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from live_teaching import LiveTeaching
 
-from posecache import datasets, geometry, logits, samples, skeletons
+from posecache import datasets, logits, samples
 from posecache.logits import Views
-from posecache.models.card import CARD_FILE, MODEL_FILE, Card
-from posecache.models.session import Session
 from posecache.scores.benchmarks import evaluate
 from posecache.scores.settings import Measure
 from posecache.stores.manifest import MANIFEST
-from posecache.training import pixels
-from posecache.training.batch import Batch, CachedViews
-from posecache.training.losses import TeacherTarget
 from posecache.training.recipe import Distil, Init, Learning, Recipe
 from posecache.training.stream import TrainingSet
 from posecache.training.student import make_trainer, train
-from posecache.training.teaching import Teacher, Teaching
 
 WAYS = (
     "none", "live", "upright", "confident", "replay 1", "replay 2", "replay 4", "replay 8",
@@ -91,45 +85,6 @@ def prepare(data: Path, folder: Path) -> None:
         samples.prepare(datasets.read(source), folder / split, crops=crops)
 
 
-class LiveTeaching(Teaching):
-    """The teacher runs on each augmented crop, as in online distillation."""
-
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
-        card = Card.load(folder / CARD_FILE)
-        skeleton = skeletons.load(card.skeleton)
-        teacher = Teacher(
-            skeleton=skeleton, input_size=card.input_size, split_ratio=card.split_ratio,
-            beta=card.beta,
-        )  # fmt: skip
-        super().__init__(recipe, skeleton, {TEACHER: teacher}, "cpu")
-        self.session = Session(folder / MODEL_FILE, card, batch=recipe.batch_size)
-        self._zoom = _around_the_middle(recipe.input_size, card.input_size)
-
-    def target(
-        self, name: str, batch: Batch, matrix: Tensor, view: np.ndarray | None = None
-    ) -> TeacherTarget:
-        """What the teacher says of the student's crop, seen at the teacher's own size."""
-        seen = geometry.compose(self._zoom, matrix)
-        crops, crop_matrix = torch.from_numpy(batch.crops), torch.from_numpy(batch.crop_matrix)
-        images = pixels.on(crops).warp(
-            crops, crop_matrix.double(), seen, self.session.card.input_size
-        )
-        x, y = self.session.run_flipped(
-            images.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
-        )
-        views = CachedViews(x=x[:, None], y=y[:, None], matrix=seen[:, None].numpy())
-        return super().target(name, replace(batch, teachers={name: views}), matrix, view)
-
-
-def _around_the_middle(size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
-    """Matrix (2, 3) from px of a crop to those of the largest one of another size that shows it."""
-    factor = min(new / old for old, new in zip(size, new_size, strict=True))
-    matrix = geometry.zoom(factor)
-    for axis, (old, new) in enumerate(zip(size, new_size, strict=True)):
-        matrix[axis, 2] = (new - 1) / 2 - factor * (old - 1) / 2
-    return matrix
-
-
 def student(study: Study, run: tuple[str, int]) -> tuple[float, float]:
     """PCKh@0.5 and @0.1 on the validation set of a student taught in one way, with one seed."""
     (way, seed), folder = run, study.folder / f"{run[0].replace(' ', '')}-{run[1]}"
@@ -142,7 +97,8 @@ def student(study: Study, run: tuple[str, int]) -> tuple[float, float]:
     learning = Learning(distil=distil, init=Init(weights=str(study.backbone), part="backbone"))
     trainer = make_trainer(sets, recipe, learning, folder, memory_mb=1500)
     if way == "live":
-        trainer.teaching = LiveTeaching(recipe, study.teacher)
+        skeleton = trainer.teaching.skeleton
+        trainer.teaching = LiveTeaching(recipe, skeleton, {TEACHER: study.teacher})
     train(way.replace(" ", "-"), trainer)
     logits.cache(folder, study.folder / "val", folder / "val")
     val = samples.open(study.folder / "val")
