@@ -46,7 +46,7 @@ def encode(
     drawn = (weight >= 0.5).unsqueeze(-1)
     labels = []
     for axis, size in enumerate(sizes):
-        distance = torch.arange(size).to(bins) - bins[..., axis, None]
+        distance = torch.arange(size, device=bins.device) - bins[..., axis, None]
         gaussian = torch.exp(-(distance**2) / (2 * sigma[axis] ** 2))
         labels.append(torch.where(drawn, gaussian, 0))
     return labels[0], labels[1], weight

@@ -114,9 +114,16 @@ class Teaching:
 
     def warp(self, batch: Batch, matrix: Tensor) -> Tensor:
         """The student's crops (B, 3, H, W), 0-255, that `matrix` (B, 2, 3) cuts from images."""
-        crops = torch.from_numpy(batch.crops).to(self.device, non_blocking=True)
+        crops = self._on_device(batch.crops)
         crop_matrix = torch.from_numpy(batch.crop_matrix).double()
         return pixels.on(crops).warp(crops, crop_matrix, matrix, self.recipe.input_size)
+
+    def _on_device(self, array: np.ndarray) -> Tensor:
+        """An array on the training device; from pinned memory, so that nobody waits for it."""
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self.device, non_blocking=True)
 
     def replayed(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, np.ndarray]:
         """Draw one of the first teacher's views for each sample: its crop (B, 2, 3) and index (B,).
@@ -140,9 +147,9 @@ class Teaching:
         keypoints = geometry.apply(matrix, torch.from_numpy(batch.keypoints).double())
         keypoints = _mirrored(keypoints, matrix, self.skeleton).float()
         labelled = (~keypoints.isnan().any(-1)).float()
-        keypoints = keypoints.to(self.device)
+        keypoints, labelled = (v.to(self.device, non_blocking=True) for v in (keypoints, labelled))
         label_x, label_y, weight = simcc.encode(
-            keypoints, labelled.to(self.device), self.recipe.input_size, self.sigma
+            keypoints, labelled, self.recipe.input_size, self.sigma
         )
         return Truth(
             label_x=label_x, label_y=label_y, keypoints=keypoints.nan_to_num(), weight=weight
@@ -157,8 +164,7 @@ class Teaching:
         rows = np.arange(len(matrices))
         if view is None:
             view = views.nearest(matrix, matrices).numpy()
-        x = torch.from_numpy(cached.x[rows, view]).to(self.device).float()
-        y = torch.from_numpy(cached.y[rows, view]).to(self.device).float()
+        x, y = (self._on_device(logits[rows, view]).float() for logits in (cached.x, cached.y))
         peak = simcc.decode(x, y)[1].clamp(0, 1)
         # `transport` assumes the student's bins per px, so the teacher's px are scaled to match.
         to_bins = geometry.zoom(teacher.split_ratio / SPLIT_RATIO)
@@ -194,5 +200,5 @@ class Teaching:
 def _mirrored(values: Tensor, matrix: Tensor, skeleton: Skeleton) -> Tensor:
     """Values (B, K, ...), left and right swapped where the matrix (B, 2, 3) mirrors."""
     order = simcc.swap_order(skeleton.num_keypoints, skeleton.flip_pairs)
-    mirrors = (torch.linalg.det(matrix[:, :, :2]) < 0).to(values.device)
+    mirrors = (torch.linalg.det(matrix[:, :, :2]) < 0).to(values.device, non_blocking=True)
     return torch.where(mirrors.view(-1, *[1] * (values.ndim - 1)), values[:, order], values)
