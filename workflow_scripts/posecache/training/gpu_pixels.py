@@ -23,7 +23,7 @@ def warp(crops: Tensor, crop_matrix: Tensor, matrix: Tensor, input_size: tuple[i
     to_crop = geometry.compose(crop_matrix, geometry.invert(matrix))
     # grid_sample's coordinates run from -1 to 1 over the picture's outer edges.
     to_grid = torch.tensor([[2 / size, 0, 1 / size - 1], [0, 2 / size, 1 / size - 1]])
-    to_grid = geometry.compose(to_grid.to(to_crop), to_crop).float().to(device)
+    to_grid = geometry.compose(to_grid.to(to_crop), to_crop).float().to(device, non_blocking=True)
     width, height = input_size
     pixels = torch.cartesian_prod(
         torch.arange(height, device=device), torch.arange(width, device=device)
