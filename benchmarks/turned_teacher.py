@@ -17,7 +17,6 @@ from posecache.logits import Views, views
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.models.session import Session
 from posecache.samples.pictures import crop_rows
-from posecache.transport import transport
 
 ANGLES = (0, 15, 30, 45, 60, 80)
 VIEWS = {"1 view": (0,), "3 views": (0, 60, -60), "5 views": (0, 35, -35, 70, -70)}
@@ -69,7 +68,7 @@ def _carry(
     rows, view = torch.arange(len(own)), views.nearest(matrix, own)
     between = geometry.compose(matrix, geometry.invert(own[rows, view]))
     pairs = skeletons.load(card.skeleton).flip_pairs
-    return transport(x[rows, view], y[rows, view], between, card.input_size, pairs)
+    return simcc.transport(x[rows, view], y[rows, view], between, card.input_size, pairs)
 
 
 def _truth(store: samples.SampleStore, card: Card, matrix: Tensor) -> tuple[Tensor, ...]:

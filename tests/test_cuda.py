@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import tiny
+from posecache import simcc
 from posecache.models import RTMPose
 from posecache.models.export import to_bytes
 from posecache.models.session import Session
-from posecache.transport import transport
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -23,8 +23,8 @@ def test_transport_on_cuda_is_that_on_the_cpu() -> None:
     angles = torch.linspace(0, 3, 8, dtype=torch.float64)
     turn = torch.stack([angles.cos(), -angles.sin(), angles.sin(), angles.cos()], -1)
     matrix = torch.cat([turn.view(8, 2, 2), torch.full((8, 2, 1), 40.0)], -1)
-    here = transport(x, y, matrix, SIZE)
-    there = transport(x.cuda(), y.cuda(), matrix.cuda(), SIZE)
+    here = simcc.transport(x, y, matrix, SIZE)
+    there = simcc.transport(x.cuda(), y.cuda(), matrix.cuda(), SIZE)
     for a, b in zip(here, there, strict=True):
         assert b.is_cuda
         np.testing.assert_allclose(a, b.cpu(), atol=1e-5)

@@ -13,7 +13,7 @@ LIBRARY = Path(__file__).parents[1] / "workflow_scripts" / "posecache"
 # Each package may import those before it, and itself.
 FOUNDATIONS = (
     "contract", "decoding", "files", "geometry", "names", "records", "runs", "settings", "simcc",
-    "stage", "threads", "transport",
+    "stage", "threads",
 )  # fmt: skip
 ORDER = ("skeletons", "stores", "datasets", "samples", "models", "logits")
 ABOVE = {

@@ -12,7 +12,6 @@ from posecache import files, geometry, logits, simcc
 from posecache.logits.live import check_live
 from posecache.models.card import Card
 from posecache.models.settings import Heatmap
-from posecache.transport import transport
 
 HRNET = Heatmap(udp=False, shift=True)
 PLAIN = Heatmap(udp=False)
@@ -47,7 +46,7 @@ def test_its_distributions_are_carried_like_any_other(tmp_path: Path) -> None:
     x, y, matrix = cached(tmp_path, Heatmap(udp=True, softmax=60)).read(slice(0, 1))
     student = geometry.box_matrices([[16.0, 8.0, 32.0, 32.0]], (64, 64), rotation_degrees=20)
     carried = geometry.compose(student, geometry.invert(matrix[:, 0]))
-    prob_x, prob_y, mass = transport(x[:, 0], y[:, 0], carried, (64, 64))
+    prob_x, prob_y, mass = simcc.transport(x[:, 0], y[:, 0], carried, (64, 64))
     middle = torch.stack([p @ torch.arange(128.0) for p in (prob_x, prob_y)], -1) / 2
     expected = geometry.apply(student, torch.tensor([tiny.DOT]).double())
     np.testing.assert_allclose(middle, expected.expand(-1, 17, -1), atol=0.5)

@@ -9,12 +9,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import tiny
-from posecache import geometry, logits
+from posecache import geometry, logits, simcc
 from posecache.logits import Views, views
 from posecache.logits.live import check_live
 from posecache.models.importing import import_model
 from posecache.models.settings import Import
-from posecache.transport import transport
 
 MIRRORS = {"half_body_prob": 0, "shift_prob": 0, "scale_factor": [1, 1], "rotate_prob": 0}
 
@@ -69,7 +68,7 @@ def test_cached_predictions_do_not_lean(tmp_path: Path, flip: bool, zoom: float)
     np.testing.assert_allclose(found, np.tile(tiny.DOT, (1, 17, 1)), atol=1e-3)
     student = geometry.box_matrices([[19.2, 7.2, 25.6, 25.6]], (32, 32))  # one px an image px
     to_student = geometry.compose(student, geometry.invert(matrix[:, 0]))
-    prob_x, prob_y, mass = transport(x[:, 0], y[:, 0], to_student, (32, 32))
+    prob_x, prob_y, mass = simcc.transport(x[:, 0], y[:, 0], to_student, (32, 32))
     bins = torch.stack([p @ torch.arange(64.0) for p in (prob_x, prob_y)], -1)
     expected = geometry.apply(student, torch.tensor([tiny.DOT]).double()) + 0.25 / zoom
     np.testing.assert_allclose(bins / 2, expected.expand(-1, 17, -1), atol=0.01)

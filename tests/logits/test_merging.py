@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from second_looks import looks_again
 
 import tiny
-from posecache import geometry, logits, samples
+from posecache import geometry, logits, samples, simcc
 from posecache.logits import Views, views
 from posecache.logits.live import check_live, divergence
 from posecache.logits.looking import Group, persons
@@ -22,7 +22,6 @@ from posecache.models.session import Session
 from posecache.samples.pictures import read_image, warp
 from posecache.stores.inspection import describe
 from posecache.stores.seal import seal
-from posecache.transport import transport
 
 WIDE = {"paddings": (1.0, 1.25, 1.6), "rotations": (0.0, 20.0), "merge": "mean"}
 AGAIN = {"paddings": (1.25, 1.5), "merge": "second_looks:AGAIN"}
@@ -130,7 +129,7 @@ def test_the_mean_is_that_of_each_look_by_itself(tmp_path: Path, flip: bool) -> 
                 crop = warp(read_image(rows.image_path(row)), cut.numpy(), tiny.SIZE)
                 alone = (session.run_flipped if flip else session.run)(crop[None])
                 between = geometry.compose(upright, geometry.invert(cut))[None]
-                prob, _, mass = transport(*alone, between, tiny.SIZE)
+                prob, _, mass = simcc.transport(*alone, between, tiny.SIZE)
                 total, inside = total + mass[..., None] * prob, inside + mass
         found = torch.softmax(10 * torch.from_numpy(x[row]), -1)
         np.testing.assert_allclose(found, total / inside[..., None], atol=2e-5)
@@ -152,7 +151,7 @@ def test_the_more_confident_looks_count_more(tmp_path: Path) -> None:
             )
             weight = np.minimum(alone[0].max(-1), alone[1].max(-1)).mean() ** 4
             between = geometry.compose(upright, geometry.invert(cut))[None]
-            prob, _, mass = transport(*alone, between, tiny.SIZE)
+            prob, _, mass = simcc.transport(*alone, between, tiny.SIZE)
             total, inside = total + weight * mass[..., None] * prob, inside + weight * mass
         found = torch.softmax(10 * torch.from_numpy(x[row]), -1)
         np.testing.assert_allclose(found, total / inside[..., None], atol=2e-5)

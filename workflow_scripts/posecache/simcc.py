@@ -3,17 +3,30 @@
 Shapes: B samples, K keypoints, Wx = width * split_ratio and Wy = height * split_ratio bins.
 Functions take arrays or tensors and return tensors. Source of encode, decode and flip: MMPose
 codecs/simcc_label.py, codecs/utils/post_processing.py, models/utils/tta.py.
+
+`transport` carries a prediction from one crop into another. It reads one as the density p(x) q(y),
+constant inside a bin. Under an affine map the new x is a * x + b * y + c, so its law is that of a
+sum of two scaled marginals: a resampling where the crops are not turned against each other, else a
+convolution. The matrices are few numbers that the host knows: it decides by them which rows take
+which way and how long the arrays are, so that a CUDA device is never waited for. T: turned samples.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
+from scipy.fft import next_fast_len
 from torch import Tensor
+from torch.nn.functional import pad
 
-from posecache.contract import SPLIT_RATIO
+from posecache.contract import BETA, SPLIT_RATIO
 from posecache.geometry import Arrayish, as_float
 
 Pairs = Sequence[tuple[int, int]]
+# Places per bin where two laws are added: rounding both to whole bins would blur their sum. Odd, so
+# that a bin holds whole places.
+FINE = 3
+STRAIGHT = 1e-9  # bins per bin: what turns by less moves no place by a rounding error
 
 
 def default_sigma(input_size: tuple[int, int]) -> tuple[float, float]:
@@ -79,3 +92,144 @@ def flip(simcc_x: Arrayish, simcc_y: Arrayish, flip_pairs: Pairs) -> tuple[Tenso
     x, y = as_float(simcc_x), as_float(simcc_y)
     order = swap_order(x.shape[-2], flip_pairs)
     return x[..., order, :].flip(-1), y[..., order, :]
+
+
+@dataclass(frozen=True)
+class _Law:
+    """Distributions over bins 0 ... W - 1, each constant inside its bins [i - 1/2, i + 1/2]."""
+
+    below: Tensor  # (B, K, W + 2): the mass below bin 0, 1, ..., below W, and that once more
+    mean: Tensor  # (B, K) bins
+
+    @staticmethod
+    def of(prob: Tensor) -> "_Law":
+        """The law of `prob` (B, K, W)."""
+        bins = torch.arange(prob.shape[-1], device=prob.device, dtype=prob.dtype)
+        return _Law(pad(prob, (1, 1)).cumsum(-1), prob @ bins)
+
+    @property
+    def bins(self) -> int:
+        return self.below.shape[-1] - 2
+
+    def rows(self, rows: Tensor) -> "_Law":
+        """Some of the samples."""
+        return _Law(self.below[rows], self.mean[rows])
+
+    def between(self, place: Tensor) -> Tensor:
+        """The mass (B, K, L) between neighbours of places (B, K or 1, L + 1), which are counted in
+        bins from the lower edge of bin 0 and are overwritten."""
+        index = place.clamp_(0, self.bins).long().expand(-1, self.below.shape[1], -1)
+        below = self.below.gather(-1, index)
+        above = self.below[..., 1:].gather(-1, index)
+        return below.lerp_(above, place.frac_().to(below)).diff(dim=-1).abs_()
+
+
+@torch.no_grad()
+def transport(
+    simcc_x: Arrayish,
+    simcc_y: Arrayish,
+    matrix: Arrayish,
+    out_size: tuple[int, int],
+    flip_pairs: Pairs = (),
+    split_ratio: float = SPLIT_RATIO,
+    beta: float = BETA,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Carry a teacher's prediction into a student's crop.
+
+    `simcc_x` (B, K, Wx) and `simcc_y` (B, K, Wy) are logits, `matrix` (B, 2, 3), best on the CPU,
+    maps teacher-input px to student-input px, `out_size` is the student's (width, height) in px.
+    Returns prob_x (B, K, Wx'), prob_y (B, K, Wy'), which sum to 1 where mass > 0, and mass (B, K)
+    in [0, 1], the share that stays inside the crop. A mirroring matrix swaps `flip_pairs`.
+    """
+    logits = as_float(simcc_x), as_float(simcc_y)
+    matrix = as_float(matrix).to("cpu", torch.float64)
+    laws = [_Law.of(_swapped(torch.softmax(beta * v, -1), matrix, flip_pairs)) for v in logits]
+    sizes = [int(side * split_ratio) for side in out_size]
+    outs = [v.new_empty(*v.shape[:2], size) for v, size in zip(logits, sizes, strict=True)]
+    in_bins = torch.cat([matrix[..., :2], matrix[..., 2:] * split_ratio], -1)
+    straight = in_bins[:, [0, 1], [1, 0]].abs().amax(-1) < STRAIGHT
+    for chosen, carried in ((straight, _resampled), (~straight, _convolved)):
+        rows = chosen.nonzero()[:, 0]
+        if len(rows):
+            there = _to(rows, outs[0])
+            some = [law.rows(there) for law in laws]
+            for axis, out in enumerate(outs):
+                out[there] = carried(some, in_bins[rows, axis], axis, sizes[axis])
+    masses = [out.sum(-1) for out in outs]
+    tiny = torch.finfo(outs[0].dtype).tiny
+    for out, mass in zip(outs, masses, strict=True):
+        out /= mass.clamp_min(tiny).unsqueeze(-1)
+    return outs[0], outs[1], (masses[0] * masses[1]).clamp_(0, 1)
+
+
+def _swapped(prob: Tensor, matrix: Tensor, flip_pairs: Pairs) -> Tensor:
+    """`prob` (B, K, W) with left and right exchanged where the matrix mirrors."""
+    mirrored = torch.linalg.det(matrix[:, :, :2]) < 0
+    if not flip_pairs or not mirrored.any():
+        return prob
+    order = torch.tensor(swap_order(prob.shape[1], flip_pairs))
+    order = torch.where(mirrored[:, None], order, torch.arange(len(order)))
+    return prob[torch.arange(len(prob))[:, None], _to(order, prob)]
+
+
+def _resampled(laws: Sequence[_Law], row: Tensor, axis: int, size: int) -> Tensor:
+    """Mass (B, K, size) per bin of a coordinate times a factor plus an offset; row (B, 3).
+
+    Places in double precision: an edge that moves by a rounding error moves mass across it.
+    """
+    edges = torch.arange(size + 1, dtype=torch.float64) - 0.5
+    place = (edges - row[:, 2:]) / row[:, axis : axis + 1] + 0.5
+    return laws[axis].between(_to(place, laws[axis].below)[:, None])
+
+
+def _convolved(laws: Sequence[_Law], row: Tensor, axis: int, size: int) -> Tensor:
+    """Mass (T, K, size) per bin of row[0] * x + row[1] * y + row[2], row (T, 3), in bins.
+
+    The narrower summand, perhaps a spike, is moved to a whole place and the wider one by as much
+    the other way: a spike that is rounded would shift the sum.
+    """
+    factors, offset = FINE * row[:, :2], FINE * row[:, 2]
+    factors = torch.where(factors.abs() < STRAIGHT, STRAIGHT, factors)
+    narrow = _to(factors.abs().argmin(-1, keepdim=True) == torch.arange(2), laws[0].mean)
+    means = torch.stack([law.mean for law in laws], -1)
+    means *= _to(factors.to(means.dtype), means)[:, None]
+    mean = torch.where(narrow[:, None], means, 0).sum(-1)
+    rounding, whole = mean.round() - mean, offset.round()
+    fraction = _to((offset - whole).to(mean.dtype), mean)[:, None]
+    moves = [torch.where(n[:, None], rounding, fraction - rounding) for n in narrow.unbind(-1)]
+    parts, starts = zip(*map(_part, laws, factors.unbind(-1), moves), strict=True)
+    return _window(parts, sum(starts, whole).long(), size)
+
+
+def _part(law: _Law, factor: Tensor, move: Tensor) -> tuple[Tensor, Tensor]:
+    """Masses (T, K, L) of factor * u + move at places from `start` (T,) on; factor (T,), move
+    (T, K), at most 1 in size."""
+    ends = factor[:, None] * torch.tensor([-0.5, law.bins - 0.5])
+    start = ends.amin(-1).floor() - 2
+    length = int((ends.amax(-1).ceil() - start).max()) + 3
+    edges = start[:, None] + torch.arange(length + 1) - 0.5
+    place, scale = edges / factor[:, None] + 0.5, 1 / factor[:, None]
+    place, scale = (_to(value.to(move.dtype), move) for value in (place, scale))
+    return law.between(place[:, None] - (move * scale).unsqueeze(-1)), start
+
+
+def _window(parts: Sequence[Tensor], start: Tensor, size: int) -> Tensor:
+    """Bins 0 ... size - 1 (T, K, size) of the convolution of two parts, whose first place is
+    `start` (T,)."""
+    length = sum(part.shape[-1] for part in parts)
+    padded = next_fast_len(length, real=True)
+    spectrum = torch.fft.rfft(parts[0], padded) * torch.fft.rfft(parts[1], padded)
+    # A bin is the sum over its places.
+    turn = torch.arange(spectrum.shape[-1], dtype=parts[0].dtype) * (2 * torch.pi / padded)
+    turns = turn * torch.arange(1, FINE // 2 + 1)[:, None]
+    spectrum *= _to(1 + 2 * torch.cos(turns).sum(0), spectrum)
+    fine = torch.fft.irfft(spectrum, padded)
+    index = FINE * torch.arange(size) - start[:, None]
+    inside = _to(((index >= 0) & (index < length)).to(fine.dtype), fine)[:, None]
+    index = _to(index.clamp(0, length - 1), fine)[:, None]
+    return fine.gather(-1, index.expand(-1, fine.shape[1], -1)).clamp_min_(0) * inside
+
+
+def _to(values: Tensor, like: Tensor) -> Tensor:
+    """Values of the host on another tensor's device, which nobody waits for."""
+    return values.to(like.device, non_blocking=True)

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posecache import geometry, skeletons
+from posecache import geometry, simcc, skeletons
 from posecache.logits import views
 from posecache.models.card import Card
-from posecache.transport import transport
 
 Logits = tuple[np.ndarray, np.ndarray]  # x (L, K, Wx) and y (L, K, Wy)
 
@@ -58,7 +57,7 @@ class Person:
         prob_x[usual] = torch.softmax(self.card.beta * x[usual], -1)
         prob_y[usual] = torch.softmax(self.card.beta * y[usual], -1)
         if not usual.all():
-            prob_x[~usual], prob_y[~usual], mass[~usual] = transport(
+            prob_x[~usual], prob_y[~usual], mass[~usual] = simcc.transport(
                 x[~usual], y[~usual], between[~usual], self.card.input_size, self._flip_pairs,
                 self.card.split_ratio, self.card.beta,
             )  # fmt: skip

@@ -21,7 +21,6 @@ from posecache.training import pixels
 from posecache.training.batch import Batch
 from posecache.training.losses import TeacherTarget, Truth
 from posecache.training.recipe import Recipe
-from posecache.transport import transport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +171,7 @@ class Teaching:
             x, y, to_bins = self._resampled(x, y, teacher)
         seen = geometry.compose(to_bins, matrices[rows, view])
         onto = geometry.compose(matrix, geometry.invert(seen))
-        prob_x, prob_y, mass = transport(
+        prob_x, prob_y, mass = simcc.transport(
             x, y, onto, self.recipe.input_size, teacher.skeleton.flip_pairs, beta=teacher.beta
         )
         return TeacherTarget(

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posecache import geometry, simcc
-from posecache.transport import transport
 
 SIZE = (48, 64)
 IDENTITY = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
@@ -22,7 +21,7 @@ def peaked_logits(seed: int, keypoints: int = 3) -> tuple[torch.Tensor, torch.Te
 
 def test_transport_by_the_identity_is_the_softmax() -> None:
     x, y = peaked_logits(0)
-    out_x, out_y, mass = transport(x, y, IDENTITY, SIZE)
+    out_x, out_y, mass = simcc.transport(x, y, IDENTITY, SIZE)
     np.testing.assert_allclose(out_x, torch.softmax(10 * x, -1), atol=1e-12)
     np.testing.assert_allclose(out_y, torch.softmax(10 * y, -1), atol=1e-12)
     np.testing.assert_allclose(mass, 1, atol=1e-12)
@@ -42,7 +41,7 @@ def test_transport_keeps_mass_and_mean(seed: int, angle: float, zoom: float, out
     sides = torch.tensor([[SIZE[0] / zoom, SIZE[0] / zoom]]).double()
     matrix = geometry.crop_matrix(torch.tensor([[24.0, 32.0]]).double(), sides, angle, SIZE)
     matrix[:, :, 2] += (torch.tensor(size) - torch.tensor(SIZE)) / 2
-    out_x, out_y, mass = transport(x, y, matrix, size)
+    out_x, out_y, mass = simcc.transport(x, y, matrix, size)
     assert float(mass.max()) <= 1
     if not out:
         return
@@ -57,7 +56,7 @@ def test_transport_under_rotation_matches_monte_carlo(angle: float) -> None:
     x, y = peaked_logits(5, keypoints=1)
     sides = torch.tensor([[SIZE[0] / 1.1, SIZE[1] / 1.1]]).double()
     matrix = geometry.crop_matrix(torch.tensor([[25.3, 31.2]]).double(), sides, angle, SIZE)
-    out_x, out_y, _ = transport(x, y, matrix, SIZE)
+    out_x, out_y, _ = simcc.transport(x, y, matrix, SIZE)
     rng = np.random.default_rng(0)
     bins = [
         rng.choice(logits.shape[-1], 400_000, p=torch.softmax(10 * logits[0, 0], -1).numpy())
@@ -75,7 +74,7 @@ def test_transport_under_rotation_matches_monte_carlo(angle: float) -> None:
 def test_transport_by_scale_and_shift_is_exact_resampling(zoom: float, shift: float) -> None:
     x, y = (logits.requires_grad_() for logits in peaked_logits(4, keypoints=1))
     matrix = torch.tensor([[[zoom, 0.0, shift], [0.0, zoom, 0.0]]], dtype=torch.float64)
-    out_x, _, _ = transport(x, y, matrix, SIZE)
+    out_x, _, _ = simcc.transport(x, y, matrix, SIZE)
     assert not out_x.requires_grad
     edges = zoom * (np.arange(97) - 0.5) + 2 * shift  # of the moved bins, in the crop's bins
     prob, expected = torch.softmax(10 * x.detach()[0, 0], -1).numpy(), np.zeros(96)
@@ -89,7 +88,7 @@ def test_transport_by_scale_and_shift_is_exact_resampling(zoom: float, shift: fl
 def test_transport_by_halving_adds_neighbouring_bins() -> None:
     x, y = peaked_logits(2)
     half = torch.tensor([[[0.5, 0.0, -0.125], [0.0, 0.5, -0.125]]], dtype=torch.float64)
-    out_x, _, _ = transport(x, y, half, (24, 32))
+    out_x, _, _ = simcc.transport(x, y, half, (24, 32))
     pairs = torch.softmax(10 * x, -1).unflatten(-1, (-1, 2)).sum(-1)
     np.testing.assert_allclose(out_x, pairs, atol=1e-12)
 
@@ -97,12 +96,12 @@ def test_transport_by_halving_adds_neighbouring_bins() -> None:
 def test_transport_by_a_mirror_twice_is_the_identity() -> None:
     x, y = peaked_logits(3)
     mirror = geometry.mirror(SIZE[0])[None]
-    once_x, once_y, _ = transport(x, y, mirror, SIZE, flip_pairs=[(0, 2)])
+    once_x, once_y, _ = simcc.transport(x, y, mirror, SIZE, flip_pairs=[(0, 2)])
     np.testing.assert_allclose(
         once_x[:, 0].argmax(-1), 94 - torch.softmax(10 * x, -1)[:, 2].argmax(-1)
     )
     logits = [torch.log(p.clamp_min(1e-300)) / 10 for p in (once_x, once_y)]
-    twice_x, twice_y, _ = transport(*logits, mirror, SIZE, flip_pairs=[(0, 2)])
+    twice_x, twice_y, _ = simcc.transport(*logits, mirror, SIZE, flip_pairs=[(0, 2)])
     # Pixel 47.5, the last bin, has its mirror image at -0.5, outside: its 1e-5 of mass leaves.
     np.testing.assert_allclose(twice_x, torch.softmax(10 * x, -1), atol=1e-4)
     np.testing.assert_allclose(twice_y, torch.softmax(10 * y, -1), atol=1e-12)
@@ -111,11 +110,11 @@ def test_transport_by_a_mirror_twice_is_the_identity() -> None:
 def test_mass_that_leaves_the_crop_is_counted() -> None:
     flat = torch.zeros(1, 1, 96), torch.zeros(1, 1, 128)
     away = torch.tensor([[[1.0, 0.0, 24.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
-    out_x, _, mass = transport(*flat, away, SIZE)
+    out_x, _, mass = simcc.transport(*flat, away, SIZE)
     np.testing.assert_allclose(mass, 0.5, atol=1e-6)
     np.testing.assert_allclose(out_x.sum(), 1, atol=1e-6)
     gone = torch.tensor([[[1.0, 0.0, 240.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
-    assert transport(*flat, gone, SIZE)[2].tolist() == [[0.0]]
+    assert simcc.transport(*flat, gone, SIZE)[2].tolist() == [[0.0]]
 
 
 def exact(x: torch.Tensor, y: torch.Tensor, row: torch.Tensor, size: int) -> np.ndarray:
@@ -148,7 +147,7 @@ def test_transport_of_turned_crops_is_the_sum_over_all_pairs_of_bins(
     )
     if mirrored:
         matrix = geometry.compose(geometry.mirror(SIZE[0]), matrix)
-    outs = transport(x, y, matrix[None], SIZE)
+    outs = simcc.transport(x, y, matrix[None], SIZE)
     for row, out, size in zip(matrix.double(), outs, (96, 128), strict=False):
         row = torch.cat([row[:2], row[2:] * 2])
         for keypoint in range(2):
@@ -167,9 +166,9 @@ def test_a_sample_is_carried_alike_alone_and_among_others() -> None:
     )  # fmt: skip
     matrices[2] = geometry.compose(geometry.mirror(SIZE[0]), matrices[2])
     x, y = logits
-    together = transport(x, y, matrices, SIZE, flip_pairs=[(0, 2)])
+    together = simcc.transport(x, y, matrices, SIZE, flip_pairs=[(0, 2)])
     for row in range(count):
         one = slice(row, row + 1)
-        alone = transport(x[one], y[one], matrices[one], SIZE, flip_pairs=[(0, 2)])
+        alone = simcc.transport(x[one], y[one], matrices[one], SIZE, flip_pairs=[(0, 2)])
         for a, b in zip(together, alone, strict=True):
             np.testing.assert_allclose(a[one], b, atol=1e-12)
