@@ -198,6 +198,7 @@ class Teaching:
 
 def _mirrored(values: Tensor, matrix: Tensor, skeleton: Skeleton) -> Tensor:
     """Values (B, K, ...), left and right swapped where the matrix (B, 2, 3) mirrors."""
-    order = simcc.swap_order(skeleton.num_keypoints, skeleton.flip_pairs)
-    mirrors = (torch.linalg.det(matrix[:, :, :2]) < 0).to(values.device, non_blocking=True)
+    order = torch.tensor(simcc.swap_order(skeleton.num_keypoints, skeleton.flip_pairs))
+    mirrors = torch.linalg.det(matrix[:, :, :2]) < 0
+    order, mirrors = (v.to(values.device, non_blocking=True) for v in (order, mirrors))
     return torch.where(mirrors.view(-1, *[1] * (values.ndim - 1)), values[:, order], values)
