@@ -7,7 +7,7 @@ CORES ?= 8
 CLIENT := rtmlib==0.0.16
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup table1 tables teachers test lint lock clean
+.PHONY: setup table1 tables teachers test gpu lint lock clean
 
 setup: $(VENV)/ready
 
@@ -33,6 +33,14 @@ teachers: setup
 
 test: setup
 	pytest
+
+# The tests that run on a GPU, and what training and caching cost there: docs/gpu.md.
+# `make gpu WITH=python3` sets nothing up and takes that Python as it is. There, warnings of other
+# versions are no errors.
+gpu: $(if $(WITH),,setup)
+	PYTHONPATH=workflow_scripts$${PYTHONPATH:+:$$PYTHONPATH} $(or $(WITH),python) -m pytest \
+		-W default -k cuda tests/test_cuda.py tests/training
+	PYTHONPATH=workflow_scripts$${PYTHONPATH:+:$$PYTHONPATH} $(or $(WITH),python) benchmarks/gpu.py
 
 lint: setup
 	@ruff check . || { echo "to mend: .venv/bin/ruff check --fix ."; exit 1; }

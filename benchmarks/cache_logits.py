@@ -25,6 +25,7 @@ from posecache.models import RTMPose
 from posecache.models.card import MODEL_FILE, Card
 from posecache.models.export import to_bytes
 from posecache.models.folder import write_model
+from posecache.models.session import PROVIDERS
 
 SIZE = (192, 256)
 TWELVE = Views(paddings=(0.95, 1.1, 1.25, 1.45), rotations=(0, 15, -15), merge="mean")
@@ -68,12 +69,14 @@ def make_teacher(folder: Path, skeleton: str = "coco17", size: tuple[int, int] =
     return folder
 
 
-def bare(model: Path, batches: list[np.ndarray], threads: int) -> float:
+def bare(model: Path, batches: list[np.ndarray], threads: int, device: str = "cpu") -> float:
     """Seconds of ONNX Runtime alone over prepared batches and their mirror images."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    if device == "cuda":
+        onnxruntime.preload_dlls()
     session = onnxruntime.InferenceSession(
-        str(model / MODEL_FILE), options, providers=["CPUExecutionProvider"]
+        str(model / MODEL_FILE), options, providers=PROVIDERS[device]
     )
     session.run(None, {"input": batches[0]})
     started = time.perf_counter()
@@ -83,10 +86,14 @@ def bare(model: Path, batches: list[np.ndarray], threads: int) -> float:
     return time.perf_counter() - started
 
 
-def cached(folder: Path, views: Views, batch: int, threads: int) -> dict[str, float]:
+def cached(
+    folder: Path, views: Views, batch: int, threads: int, device: str = "cpu"
+) -> dict[str, float]:
     """Seconds of caching a store of its own, and of its parts."""
     out, how = folder / "logits", logits.Caching(views=views)
-    logits.cache(folder / "model", folder / "samples", out, how, batch=batch, threads=threads)
+    logits.cache(
+        folder / "model", folder / "samples", out, how, batch=batch, threads=threads, device=device
+    )
     runtime = logits.open(out).manifest["runtime"]
     shutil.rmtree(out)
     # The last shard, here the only one, is written while no model runs: its time is added.

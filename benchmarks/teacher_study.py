@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from live_teaching import LiveTeaching
+from live_teaching import LiveTeacher, LiveTeaching
 
 from posecache import datasets, logits, samples
 from posecache.logits import Views
@@ -97,8 +97,8 @@ def student(study: Study, run: tuple[str, int]) -> tuple[float, float]:
     learning = Learning(distil=distil, init=Init(weights=str(study.backbone), part="backbone"))
     trainer = make_trainer(sets, recipe, learning, folder, memory_mb=1500)
     if way == "live":
-        skeleton = trainer.teaching.skeleton
-        trainer.teaching = LiveTeaching(recipe, skeleton, {TEACHER: study.teacher})
+        live = LiveTeacher.of_folder(study.teacher, batch=recipe.batch_size, flip=True)
+        trainer.teaching = LiveTeaching(recipe, trainer.teaching.skeleton, {TEACHER: live}, "cpu")
     train(way.replace(" ", "-"), trainer)
     logits.cache(folder, study.folder / "val", folder / "val")
     val = samples.open(study.folder / "val")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import torch
-from live_teaching import LiveTeaching
+from live_teaching import TEACHERS, UNION, LiveTeacher, LiveTeaching
 
 from cache_logits import make_samples, make_teacher
 from posecache import logits, samples, skeletons
@@ -20,9 +20,7 @@ from posecache.training.stream import TrainingSet
 from posecache.training.student import make_trainer
 from posecache.training.trainer import Trainer
 
-TEACHERS = {"coco": ("coco17", (192, 256)), "mpii": ("mpii16", (256, 256))}
 CROPS = samples.Crops(size=384, context=1.6, quality=92)
-UNION = "coco17+mpii16"
 
 
 def prepared(folder: Path, rows: int) -> dict[str, Path]:
@@ -47,7 +45,11 @@ def trainer(way: str, folder: Path, teachers: dict[str, Path], batch: int, epoch
         folder / way, memory_mb=2000,
     )  # fmt: skip
     if way == "live":
-        made.teaching = LiveTeaching(recipe, skeletons.load(UNION), teachers, flip=False)
+        live = {
+            name: LiveTeacher.of_folder(path, batch=batch, flip=False)
+            for name, path in teachers.items()
+        }
+        made.teaching = LiveTeaching(recipe, skeletons.load(UNION), live, "cpu")
     return made
 
 

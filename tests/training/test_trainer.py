@@ -89,12 +89,9 @@ def test_history_counts_the_steps_and_samples_of_an_epoch(
         assert trained == pytest.approx(samples, rel=1e-3)
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_history_has_every_part_and_their_weighted_sum(
     data: TrainingSet, tmp_path: Path, device: str
 ) -> None:
-    if device == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device here")
     trainer(data, tmp_path, device=device).train()
     text = (tmp_path / "history.csv").read_text()
     rows = list(csv.DictReader(io.StringIO(text)))

@@ -169,7 +169,7 @@ def _swapped(prob: Tensor, matrix: Tensor, flip_pairs: Pairs) -> Tensor:
         return prob
     order = torch.tensor(swap_order(prob.shape[1], flip_pairs))
     order = torch.where(mirrored[:, None], order, torch.arange(len(order)))
-    return prob[torch.arange(len(prob))[:, None], _to(order, prob)]
+    return prob.gather(1, _to(order, prob).unsqueeze(-1).expand_as(prob))
 
 
 def _resampled(laws: Sequence[_Law], row: Tensor, axis: int, size: int) -> Tensor:

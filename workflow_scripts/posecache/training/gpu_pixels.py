@@ -69,7 +69,7 @@ def _to_hsv(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _to_rgb(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     """Images (B, 3, H, W) in 0-255; a channel is lower the further its hue is away."""
-    offsets = torch.tensor([5.0, 3.0, 1.0], device=hue.device).view(1, 3, 1, 1)
+    offsets = torch.arange(5.0, 0, -2, device=hue.device).view(1, 3, 1, 1)
     sector = (offsets + (hue * (6 / HUES))[:, None]) % 6
     fall = torch.minimum(sector, 4 - sector).clamp(0, 1)
     return value[:, None] * (1 - saturation[:, None] / LEVELS * fall)

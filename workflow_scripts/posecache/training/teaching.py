@@ -158,19 +158,26 @@ class Teaching:
         self, name: str, batch: Batch, matrix: Tensor, view: np.ndarray | None = None
     ) -> TeacherTarget:
         """A teacher's logits of `view`, or of the least turned view, in the student's crop."""
-        cached, teacher = batch.teachers[name], self.teachers[name]
+        cached = batch.teachers[name]
         matrices = torch.from_numpy(cached.matrix)
         rows = np.arange(len(matrices))
         if view is None:
             view = views.nearest(matrix, matrices).numpy()
         x, y = (self._on_device(logits[rows, view]).float() for logits in (cached.x, cached.y))
+        return self.carried(name, (x, y), matrices[rows, view], matrix)
+
+    def carried(
+        self, name: str, logits: tuple[Tensor, Tensor], seen: Tensor, matrix: Tensor
+    ) -> TeacherTarget:
+        """A teacher's logits x (B, Kt, Wx) and y (B, Kt, Wy), on the training device, of the crops
+        that `seen` (B, 2, 3) cuts, in the student's crops, which `matrix` (B, 2, 3) cuts."""
+        teacher, (x, y) = self.teachers[name], logits
         peak = simcc.decode(x, y)[1].clamp(0, 1)
         # `transport` assumes the student's bins per px, so the teacher's px are scaled to match.
         to_bins = geometry.zoom(teacher.split_ratio / SPLIT_RATIO)
         if self.as_authors:
             x, y, to_bins = self._resampled(x, y, teacher)
-        seen = geometry.compose(to_bins, matrices[rows, view])
-        onto = geometry.compose(matrix, geometry.invert(seen))
+        onto = geometry.compose(matrix, geometry.invert(geometry.compose(to_bins, seen)))
         prob_x, prob_y, mass = simcc.transport(
             x, y, onto, self.recipe.input_size, teacher.skeleton.flip_pairs, beta=teacher.beta
         )
@@ -198,6 +205,7 @@ class Teaching:
 
 def _mirrored(values: Tensor, matrix: Tensor, skeleton: Skeleton) -> Tensor:
     """Values (B, K, ...), left and right swapped where the matrix (B, 2, 3) mirrors."""
-    order = simcc.swap_order(skeleton.num_keypoints, skeleton.flip_pairs)
-    mirrors = (torch.linalg.det(matrix[:, :, :2]) < 0).to(values.device, non_blocking=True)
+    order = torch.tensor(simcc.swap_order(skeleton.num_keypoints, skeleton.flip_pairs))
+    mirrors = torch.linalg.det(matrix[:, :, :2]) < 0
+    order, mirrors = (v.to(values.device, non_blocking=True) for v in (order, mirrors))
     return torch.where(mirrors.view(-1, *[1] * (values.ndim - 1)), values[:, order], values)
