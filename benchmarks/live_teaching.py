@@ -14,7 +14,6 @@ from posecache.contract import BETA, IMAGENET_MEAN, IMAGENET_STD, SPLIT_RATIO
 from posecache.models import RTMPose
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.skeletons import Skeleton
-from posecache.training import pixels
 from posecache.training.batch import Batch
 from posecache.training.losses import TeacherTarget
 from posecache.training.recipe import Recipe
@@ -97,9 +96,7 @@ class LiveTeaching(Teaching):
         """What a teacher says of the student's crop, seen at the teacher's own size."""
         size = self.teachers[name].input_size
         seen = geometry.compose(_around_the_middle(self.recipe.input_size, size), matrix)
-        crops = torch.from_numpy(batch.crops).to(self.device, non_blocking=True)
-        crop_matrix = torch.from_numpy(batch.crop_matrix).double()
-        images = pixels.on(crops).warp(crops, crop_matrix, seen, size)
+        images = self.warp(batch, seen, size)
         return self.carried(name, self.live[name].forward(images), seen, matrix)
 
 

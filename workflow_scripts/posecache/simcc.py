@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from posecache.contract import BETA, SPLIT_RATIO
+from posecache.devices import onto
 from posecache.geometry import Arrayish, as_float
 
 Pairs = Sequence[tuple[int, int]]
@@ -143,7 +144,7 @@ def transport(
     """
     logits = as_float(simcc_x), as_float(simcc_y)
     matrix = as_float(matrix).to("cpu", torch.float64)
-    laws = [_Law.of(_swapped(torch.softmax(beta * v, -1), matrix, flip_pairs)) for v in logits]
+    laws = [_Law.of(mirrored(torch.softmax(beta * v, -1), matrix, flip_pairs)) for v in logits]
     sizes = [int(side * split_ratio) for side in out_size]
     outs = [v.new_empty(*v.shape[:2], size) for v, size in zip(logits, sizes, strict=True)]
     in_bins = torch.cat([matrix[..., :2], matrix[..., 2:] * split_ratio], -1)
@@ -151,7 +152,7 @@ def transport(
     for chosen, carried in ((straight, _resampled), (~straight, _convolved)):
         rows = chosen.nonzero()[:, 0]
         if len(rows):
-            there = _to(rows, outs[0])
+            there = onto(rows, outs[0].device)
             some = [law.rows(there) for law in laws]
             for axis, out in enumerate(outs):
                 out[there] = carried(some, in_bins[rows, axis], axis, sizes[axis])
@@ -162,14 +163,16 @@ def transport(
     return outs[0], outs[1], (masses[0] * masses[1]).clamp_(0, 1)
 
 
-def _swapped(prob: Tensor, matrix: Tensor, flip_pairs: Pairs) -> Tensor:
-    """`prob` (B, K, W) with left and right exchanged where the matrix mirrors."""
-    mirrored = torch.linalg.det(matrix[:, :, :2]) < 0
-    if not flip_pairs or not mirrored.any():
-        return prob
-    order = torch.tensor(swap_order(prob.shape[1], flip_pairs))
-    order = torch.where(mirrored[:, None], order, torch.arange(len(order)))
-    return prob.gather(1, _to(order, prob).unsqueeze(-1).expand_as(prob))
+def mirrored(values: Tensor, matrix: Tensor, flip_pairs: Pairs) -> Tensor:
+    """Keypoints' values (B, K, ...), left and right swapped where the matrix (B, 2, 3), on the CPU,
+    mirrors."""
+    mirrors = torch.linalg.det(matrix[:, :, :2]) < 0
+    if not flip_pairs or not mirrors.any():
+        return values
+    order = torch.tensor(swap_order(values.shape[1], flip_pairs))
+    order = torch.where(mirrors[:, None], order, torch.arange(len(order)))
+    index = onto(order, values.device).view(*order.shape, *[1] * (values.ndim - 2))
+    return values.gather(1, index.expand_as(values))
 
 
 def _resampled(laws: Sequence[_Law], row: Tensor, axis: int, size: int) -> Tensor:
@@ -179,7 +182,7 @@ def _resampled(laws: Sequence[_Law], row: Tensor, axis: int, size: int) -> Tenso
     """
     edges = torch.arange(size + 1, dtype=torch.float64) - 0.5
     place = (edges - row[:, 2:]) / row[:, axis : axis + 1] + 0.5
-    return laws[axis].between(_to(place, laws[axis].below)[:, None])
+    return laws[axis].between(onto(place, laws[axis].below.device)[:, None])
 
 
 def _convolved(laws: Sequence[_Law], row: Tensor, axis: int, size: int) -> Tensor:
@@ -190,12 +193,12 @@ def _convolved(laws: Sequence[_Law], row: Tensor, axis: int, size: int) -> Tenso
     """
     factors, offset = FINE * row[:, :2], FINE * row[:, 2]
     factors = torch.where(factors.abs() < STRAIGHT, STRAIGHT, factors)
-    narrow = _to(factors.abs().argmin(-1, keepdim=True) == torch.arange(2), laws[0].mean)
+    narrow = onto(factors.abs().argmin(-1, keepdim=True) == torch.arange(2), laws[0].mean.device)
     means = torch.stack([law.mean for law in laws], -1)
-    means *= _to(factors.to(means.dtype), means)[:, None]
+    means *= onto(factors.to(means.dtype), means.device)[:, None]
     mean = torch.where(narrow[:, None], means, 0).sum(-1)
     rounding, whole = mean.round() - mean, offset.round()
-    fraction = _to((offset - whole).to(mean.dtype), mean)[:, None]
+    fraction = onto((offset - whole).to(mean.dtype), mean.device)[:, None]
     moves = [torch.where(n[:, None], rounding, fraction - rounding) for n in narrow.unbind(-1)]
     parts, starts = zip(*map(_part, laws, factors.unbind(-1), moves), strict=True)
     return _window(parts, sum(starts, whole).long(), size)
@@ -209,7 +212,7 @@ def _part(law: _Law, factor: Tensor, move: Tensor) -> tuple[Tensor, Tensor]:
     length = int((ends.amax(-1).ceil() - start).max()) + 3
     edges = start[:, None] + torch.arange(length + 1) - 0.5
     place, scale = edges / factor[:, None] + 0.5, 1 / factor[:, None]
-    place, scale = (_to(value.to(move.dtype), move) for value in (place, scale))
+    place, scale = (onto(value.to(move.dtype), move.device) for value in (place, scale))
     return law.between(place[:, None] - (move * scale).unsqueeze(-1)), start
 
 
@@ -222,14 +225,9 @@ def _window(parts: Sequence[Tensor], start: Tensor, size: int) -> Tensor:
     # A bin is the sum over its places.
     turn = torch.arange(spectrum.shape[-1], dtype=parts[0].dtype) * (2 * torch.pi / padded)
     turns = turn * torch.arange(1, FINE // 2 + 1)[:, None]
-    spectrum *= _to(1 + 2 * torch.cos(turns).sum(0), spectrum)
+    spectrum *= onto(1 + 2 * torch.cos(turns).sum(0), spectrum.device)
     fine = torch.fft.irfft(spectrum, padded)
     index = FINE * torch.arange(size) - start[:, None]
-    inside = _to(((index >= 0) & (index < length)).to(fine.dtype), fine)[:, None]
-    index = _to(index.clamp(0, length - 1), fine)[:, None]
+    inside = onto(((index >= 0) & (index < length)).to(fine.dtype), fine.device)[:, None]
+    index = onto(index.clamp(0, length - 1), fine.device)[:, None]
     return fine.gather(-1, index.expand(-1, fine.shape[1], -1)).clamp_min_(0) * inside
-
-
-def _to(values: Tensor, like: Tensor) -> Tensor:
-    """Values of the host on another tensor's device, which nobody waits for."""
-    return values.to(like.device, non_blocking=True)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from posecache import geometry
+from posecache.devices import onto
 
 HUES = 180.0  # OpenCV's 8-bit hue counts half degrees
 LEVELS = 255.0
@@ -23,7 +24,7 @@ def warp(crops: Tensor, crop_matrix: Tensor, matrix: Tensor, input_size: tuple[i
     to_crop = geometry.compose(crop_matrix, geometry.invert(matrix))
     # grid_sample's coordinates run from -1 to 1 over the picture's outer edges.
     to_grid = torch.tensor([[2 / size, 0, 1 / size - 1], [0, 2 / size, 1 / size - 1]])
-    to_grid = geometry.compose(to_grid.to(to_crop), to_crop).float().to(device, non_blocking=True)
+    to_grid = onto(geometry.compose(to_grid.to(to_crop), to_crop).float(), device)
     width, height = input_size
     pixels = torch.cartesian_prod(
         torch.arange(height, device=device), torch.arange(width, device=device)

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from posecache.devices import onto
 from posecache.samples.settings import Augmentation
 from posecache.training import cpu_pixels, gpu_pixels
 
@@ -31,7 +32,7 @@ def augment(images: Tensor, how: Augmentation, rng: np.random.Generator) -> Tens
     """Colour, then the blurs, then the dropped rectangle; each sample has its own draws."""
     count, _, height, width = images.shape
     if any(how.hsv_delta):
-        gains = draw_gains(how, count, rng).to(images, non_blocking=True)
+        gains = onto(draw_gains(how, count, rng).to(images.dtype), images.device)
         images = on(images).shift_hsv(images, gains)
     if how.blur_prob:
         images = _blur_some(images, draw_kernels(how.blur_prob, count, rng), box_blur)
@@ -40,7 +41,7 @@ def augment(images: Tensor, how: Augmentation, rng: np.random.Generator) -> Tens
         images = _blur_some(images, kernels, on(images).median_blur)
     if how.dropout_prob:
         holes = draw_holes(how, count, (height, width), rng)
-        images = images * ~holes.to(images.device, non_blocking=True)
+        images = images * ~onto(holes, images.device)
     return images
 
 
@@ -77,7 +78,7 @@ def _blur_some(images: Tensor, kernels: np.ndarray, blur: Blur) -> Tensor:
     for kernel in KERNELS:
         chosen = torch.from_numpy(np.flatnonzero(kernels == kernel))
         for start in range(0, len(chosen), TOGETHER):
-            rows = chosen[start : start + TOGETHER].to(images.device, non_blocking=True)
+            rows = onto(chosen[start : start + TOGETHER], images.device)
             images[rows] = blur(images[rows], kernel)
     return images
 

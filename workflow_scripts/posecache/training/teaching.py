@@ -13,6 +13,7 @@ from torch import Tensor
 
 from posecache import geometry, simcc
 from posecache.contract import IMAGENET_MEAN, IMAGENET_STD, SPLIT_RATIO
+from posecache.devices import onto
 from posecache.logits import views
 from posecache.logits.store import LogitStore
 from posecache.samples.augmentation import draw_matrices
@@ -105,24 +106,19 @@ class Teaching:
                 recipe.input_size,
                 rng,
             )
-        images = self.warp(batch, matrix)
+        images = self.warp(batch, matrix, recipe.input_size)
         images = pixels.augment(images, varied, np.random.default_rng([recipe.seed, step, 3]))
         images = torch.addcmul(self._shift, images, self._scale)
         targets = {name: self.target(name, batch, matrix, view) for name in self.teachers}
         return images, self.truth(batch, matrix), targets
 
-    def warp(self, batch: Batch, matrix: Tensor) -> Tensor:
-        """The student's crops (B, 3, H, W), 0-255, that `matrix` (B, 2, 3) cuts from images."""
-        crops = self._on_device(batch.crops)
-        crop_matrix = torch.from_numpy(batch.crop_matrix).double()
-        return pixels.on(crops).warp(crops, crop_matrix, matrix, self.recipe.input_size)
+    def warp(self, batch: Batch, matrix: Tensor, size: tuple[int, int]) -> Tensor:
+        """Crops (B, 3, H, W), 0-255, of `size` (W, H), that `matrix` (B, 2, 3) cuts from images."""
+        crops, crop_matrix = self._on_device(batch.crops), torch.from_numpy(batch.crop_matrix)
+        return pixels.on(crops).warp(crops, crop_matrix.double(), matrix, size)
 
     def _on_device(self, array: np.ndarray) -> Tensor:
-        """An array on the training device; from pinned memory, so that nobody waits for it."""
-        tensor = torch.from_numpy(array)
-        if self.device.type == "cuda":
-            tensor = tensor.pin_memory()
-        return tensor.to(self.device, non_blocking=True)
+        return onto(torch.from_numpy(array), self.device)
 
     def replayed(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, np.ndarray]:
         """Draw one of the first teacher's views for each sample: its crop (B, 2, 3) and index (B,).
@@ -144,9 +140,9 @@ class Teaching:
     def truth(self, batch: Batch, matrix: Tensor) -> Truth:
         """Labels in the student's crop; a mirrored crop has left and right swapped."""
         keypoints = geometry.apply(matrix, torch.from_numpy(batch.keypoints).double())
-        keypoints = _mirrored(keypoints, matrix, self.skeleton).float()
+        keypoints = simcc.mirrored(keypoints, matrix, self.skeleton.flip_pairs).float()
         labelled = (~keypoints.isnan().any(-1)).float()
-        keypoints, labelled = (v.to(self.device, non_blocking=True) for v in (keypoints, labelled))
+        keypoints, labelled = (onto(v, self.device) for v in (keypoints, labelled))
         label_x, label_y, weight = simcc.encode(
             keypoints, labelled, self.recipe.input_size, self.sigma
         )
@@ -177,15 +173,15 @@ class Teaching:
         to_bins = geometry.zoom(teacher.split_ratio / SPLIT_RATIO)
         if self.as_authors:
             x, y, to_bins = self._resampled(x, y, teacher)
-        onto = geometry.compose(matrix, geometry.invert(geometry.compose(to_bins, seen)))
+        between = geometry.compose(matrix, geometry.invert(geometry.compose(to_bins, seen)))
         prob_x, prob_y, mass = simcc.transport(
-            x, y, onto, self.recipe.input_size, teacher.skeleton.flip_pairs, beta=teacher.beta
+            x, y, between, self.recipe.input_size, teacher.skeleton.flip_pairs, beta=teacher.beta
         )
         return TeacherTarget(
             prob_x=prob_x,
             prob_y=prob_y,
             weight=mass,
-            peak=_mirrored(peak, onto, teacher.skeleton),
+            peak=simcc.mirrored(peak, between, teacher.skeleton.flip_pairs),
             indices=self._indices[name],
         )
 
@@ -201,11 +197,3 @@ class Teaching:
             for logits, side in zip((x, y), size, strict=True)
         )
         return x, y, geometry.resize(teacher.input_size, size, align_corners=True)
-
-
-def _mirrored(values: Tensor, matrix: Tensor, skeleton: Skeleton) -> Tensor:
-    """Values (B, K, ...), left and right swapped where the matrix (B, 2, 3) mirrors."""
-    order = torch.tensor(simcc.swap_order(skeleton.num_keypoints, skeleton.flip_pairs))
-    mirrors = torch.linalg.det(matrix[:, :, :2]) < 0
-    order, mirrors = (v.to(values.device, non_blocking=True) for v in (order, mirrors))
-    return torch.where(mirrors.view(-1, *[1] * (values.ndim - 1)), values[:, order], values)
