@@ -31,6 +31,7 @@ class Tally:
 
     def __post_init__(self) -> None:
         self._pending: list[tuple[int, float, list[str], Tensor]] = []
+        self.whole = self.steps == 0  # not begun by an earlier process
         self.resume()
 
     def resume(self) -> None:

@@ -68,7 +68,7 @@ class Trainer:
                 weights = self.objective.weights(run.epoch / self.recipe.epochs)
                 run.tally.resume()
                 for batch in run.tally.timed(self.stream.epoch(run.epoch, run.tally.steps)):
-                    self._step(run, batch, weights)
+                    self.step(run, batch, weights)
                     self._keep(run, bar, stops)
         return run.average or run.model
 
@@ -82,7 +82,7 @@ class Trainer:
         if ended:
             run.history.append(tally.row(run.epoch))
             run.epoch, run.tally = run.epoch + 1, Tally()
-            self._watch.look(run.history[-1])
+            self._watch.look(run.history[-1], whole=tally.whole)
         if stops or self._checkpoints.due(run):
             self._checkpoints.save(run)
         if stops and step < self.total_steps:
@@ -93,7 +93,7 @@ class Trainer:
         """How many steps a run has taken."""
         return run.epoch * self.stream.steps_per_epoch + run.tally.steps
 
-    def _step(self, run: Run, batch: Batch, weights: Mapping[str, float]) -> None:
+    def step(self, run: Run, batch: Batch, weights: Mapping[str, float]) -> None:
         """One optimiser step; its values stay on the device until they are fetched."""
         recipe, step = self.recipe, self._steps(run)
         rate = schedule.learning_rate(

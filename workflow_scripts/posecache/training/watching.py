@@ -33,10 +33,11 @@ class Watch:
         self.settled = max(WARM_UPS * recipe.warmup_steps, total_steps // 20)
         self._warned: set[str] = set()
 
-    def look(self, row: Mapping[str, float]) -> None:
-        """`row` is the epoch's of history.csv."""
+    def look(self, row: Mapping[str, float], *, whole: bool) -> None:
+        """`row` is the epoch's of history.csv; of one that an earlier process began, `whole` is
+        False: what that one waited for, nobody knows."""
         waiting = self._waited(row) / row["seconds"]
-        if waiting > WAITING:
+        if whole and waiting > WAITING:
             self._warn(
                 "data",
                 f"epoch {row['epoch']}: {waiting:.0%} of its time went by waiting for batches, "
