@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
@@ -212,7 +213,7 @@ def caching(bench: Bench, batch: int, count: int) -> None:
 def about(device: str) -> str:
     """The device, the day and the versions."""
     name = torch.cuda.get_device_name() if device == "cuda" else "a check on a CPU"
-    runtime = RUNTIME if runtime_offers(device) else f"no {RUNTIME} for it"
+    runtime = f"{RUNTIME} {version('onnxruntime')}" if runtime_offers(device) else f"no {RUNTIME}"
     versions = f"PyTorch {torch.__version__}, {runtime}"
     return f"{name}, {datetime.date.today()}; {versions}, {os.cpu_count()} cores\n"
 
