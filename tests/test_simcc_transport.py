@@ -157,13 +157,14 @@ def test_transport_of_turned_crops_is_the_sum_over_all_pairs_of_bins(
 
 
 def test_a_sample_is_carried_alike_alone_and_among_others() -> None:
-    angles = torch.tensor([0.0, 30.0, 0.0, -75.0, 180.0])
+    angles = torch.tensor([0.0, 30.0, 0.0, -75.0, 180.0, 50.0])
     count = len(angles)
     logits = [torch.cat(parts) for parts in zip(*map(peaked_logits, range(count)), strict=True)]
     matrices = geometry.crop_matrix(
         torch.tensor([[24.0, 32.0]]).expand(count, 2).double(),
         torch.tensor([[40.0, 53.0]]).expand(count, 2), angles, SIZE,
     )  # fmt: skip
+    matrices[5] = geometry.compose(geometry.zoom(9.0), matrices[5])  # a far closer look
     matrices[2] = geometry.compose(geometry.mirror(SIZE[0]), matrices[2])
     x, y = logits
     together = simcc.transport(x, y, matrices, SIZE, flip_pairs=[(0, 2)])

@@ -11,8 +11,9 @@ convolution. The matrices are few numbers that the host knows: it decides by the
 which way and how long the arrays are, so that a CUDA device is never waited for. T: turned samples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from scipy.fft import next_fast_len
@@ -125,6 +126,10 @@ class _Law:
         return below.lerp_(above, place.frac_().to(below)).diff(dim=-1).abs_()
 
 
+# (laws of x and y, rows (B, 3) of the matrices, axis, bins) -> mass (B, K, bins)
+Carrier: TypeAlias = Callable[[Sequence[_Law], Tensor, int, int], Tensor]
+
+
 @torch.no_grad()
 def transport(
     simcc_x: Arrayish,
@@ -148,19 +153,31 @@ def transport(
     sizes = [int(side * split_ratio) for side in out_size]
     outs = [v.new_empty(*v.shape[:2], size) for v, size in zip(logits, sizes, strict=True)]
     in_bins = torch.cat([matrix[..., :2], matrix[..., 2:] * split_ratio], -1)
-    straight = in_bins[:, [0, 1], [1, 0]].abs().amax(-1) < STRAIGHT
-    for chosen, carried in ((straight, _resampled), (~straight, _convolved)):
-        rows = chosen.nonzero()[:, 0]
-        if len(rows):
-            there = onto(rows, outs[0].device)
-            some = [law.rows(there) for law in laws]
-            for axis, out in enumerate(outs):
-                out[there] = carried(some, in_bins[rows, axis], axis, sizes[axis])
+    for rows, carried in _groups(in_bins):
+        there = onto(rows, outs[0].device)
+        some = [law.rows(there) for law in laws]
+        for axis, out in enumerate(outs):
+            out[there] = carried(some, in_bins[rows, axis], axis, sizes[axis])
     masses = [out.sum(-1) for out in outs]
     tiny = torch.finfo(outs[0].dtype).tiny
     for out, mass in zip(outs, masses, strict=True):
         out /= mass.clamp_min(tiny).unsqueeze(-1)
     return outs[0], outs[1], (masses[0] * masses[1]).clamp_(0, 1)
+
+
+def _groups(in_bins: Tensor) -> Iterator[tuple[Tensor, Carrier]]:
+    """Rows of matrices (B, 2, 3), and how they are carried.
+
+    Arrays of turned rows are as long as the closest look of a group wants: closer ones, as of a
+    half body, stand by themselves.
+    """
+    straight = in_bins[:, [0, 1], [1, 0]].abs().amax(-1) < STRAIGHT
+    closeness = in_bins[..., :2].abs().amax((1, 2)).log2().ceil().clamp_min(1)
+    groups = [(straight, _resampled)]
+    groups += [(~straight & (closeness == c), _convolved) for c in closeness.unique()]
+    for chosen, carried in groups:
+        if len(rows := chosen.nonzero()[:, 0]):
+            yield rows, carried
 
 
 def mirrored(values: Tensor, matrix: Tensor, flip_pairs: Pairs) -> Tensor:
