@@ -44,10 +44,11 @@ def make_samples(folder: Path, rows: int, crops: samples.Crops | None = None) ->
         images.append({"id": number, "file_name": f"{number}.jpg", "width": 640, "height": 480})
     for number in range(rows):
         box = [*rng.uniform(0, 300, 2).tolist(), 150.0, 250.0]
+        places = rng.random((17, 2))
         annotations.append(
             {
                 "id": number, "image_id": number // 3 + 1, "bbox": box, "area": 9000.0,
-                "keypoints": [box[0] + 9, box[1] + 9, 2] * 17,
+                "keypoints": np.c_[places * box[2:] + box[:2], np.full(17, 2)].ravel().tolist(),
             }
         )  # fmt: skip
     path = folder / "people.json"
