@@ -17,7 +17,6 @@ from posecache.stores.manifest import MANIFEST
 from posecache.stores.settings import Cut
 from posecache.tables.specs import TABLES
 from posecache.tables.table import Table
-from posecache.training.recipe import UNVALUED
 
 
 @dataclass(frozen=True)
@@ -113,9 +112,8 @@ class Things:
     def _trained(self, name: str) -> Thing:
         train, distil = self.config.trained[name], self.config.distil(name)
         teachers, source = self.config.teachers_of(name), self.config.init_model(name)
-        recipe = self.config.recipe(name).model_dump(mode="json", exclude=UNVALUED)
         values: dict[str, Any] = {
-            "recipe": recipe,
+            "recipe": self.config.recipe(name).identity,
             "distil": distil and distil.identity,
             "init": train.init and train.init.part,
         }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from posecache.files import fingerprint, sha256
-from posecache.training.recipe import UNVALUED, Learning, Recipe
+from posecache.training.recipe import Learning, Recipe
 from posecache.training.stream import TrainingSet
 
 
@@ -13,7 +13,7 @@ def identity(recipe: Recipe, learning: Learning, sets: Sequence[TrainingSet]) ->
     distil, init = learning.distil, learning.init
     return fingerprint(
         {
-            "recipe": recipe.model_dump(mode="json", exclude=UNVALUED),
+            "recipe": recipe.identity,
             "distil": None if distil is None else distil.identity,
             "init": None if init is None else [sha256(Path(init.weights)), init.part],
             "samples": [s.samples.fingerprint for s in sets],

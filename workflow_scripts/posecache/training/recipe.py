@@ -122,6 +122,11 @@ class Recipe(Settings):
             changed(info.data["augmentation"], changes)
         return changes
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells runs apart."""
+        return self.model_dump(mode="json", exclude=UNVALUED)
+
     def augmentation_at(self, epoch: int) -> Augmentation:
         """The augmentation of an epoch, counted from 0."""
         if epoch < self.epochs - self.final_epochs:
