@@ -31,7 +31,7 @@ def warp(crops: Tensor, crop_matrix: Tensor, matrix: Tensor, input_size: tuple[i
     ).flip(-1)
     grid = geometry.apply(to_grid, pixels.float()).view(-1, height, width, 2)
     images = crops.permute(0, 3, 1, 2).float()
-    return torch.nn.functional.grid_sample(images, grid, align_corners=False)
+    return F.grid_sample(images, grid, align_corners=False)
 
 
 def shift_hsv(images: Tensor, gains: Tensor) -> Tensor:
