@@ -47,6 +47,26 @@ def test_the_readers_read_what_was_drawn(tmp_path: Path, dataset: str, skeleton:
         assert np.isnan(found.keypoints[row, ~seen]).all()
 
 
+def test_labels_scatter_as_far_as_annotators_do(tmp_path: Path) -> None:
+    exact, scattered = (
+        write(
+            tmp_path / str(scatter),
+            DemoSet(dataset="coco", split="train", images=60, seed=3, scatter=scatter),
+        )
+        for scatter in (0, 1)
+    )
+    pictures_of = [sorted(p.parents[1].glob("train/*.jpg")) for p in (exact, scattered)]
+    assert [a.read_bytes() for a in pictures_of[0]] == [b.read_bytes() for b in pictures_of[1]]
+    true, given = (
+        tiny.annotations(path, path.parents[1] / "train", "coco17") for path in (exact, scattered)
+    )
+    distance = np.square(given.keypoints - true.keypoints).sum(-1)
+    sigmas = np.sqrt(np.nanmean(distance / true.area[:, None], axis=0))
+    # Each of some hundred draws; those at the picture's borders are moved inside.
+    np.testing.assert_allclose(sigmas, skeletons.load("coco17").sigmas, rtol=0.25)
+    assert (np.isnan(given.keypoints) == np.isnan(true.keypoints)).all()
+
+
 def test_mpii_release_is_one_based_with_head_boxes(tmp_path: Path) -> None:
     path = write(tmp_path, DemoSet(dataset="mpii", split="train", images=3, seed=1))
     content = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)["RELEASE"]

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from posecache.settings import Name, Seed, Settings
+from posecache.settings import Name, NonNegative, Seed, Settings
 
 # Where a dataset keeps its annotations, below its folder.
 ANNOTATIONS = {
@@ -25,6 +25,10 @@ class DemoSet(Settings):
     seed: Seed = Field(description="other people")
     framing: Literal["coco", "mpii"] | None = Field(
         None, description="how people are posed, taken and boxed; null: as in the dataset"
+    )
+
+    scatter: NonNegative = Field(
+        0, description="how far labels scatter about their places; 1: as annotators' do (OKS sigmas)"
     )
 
     @property
