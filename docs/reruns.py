@@ -88,6 +88,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "demo.sets.*.images": ("demo.sets.coco-val.images", 201),
     "demo.sets.*.seed": ("demo.sets.coco-train.seed", 12),
     "demo.sets.*.framing": ("demo.sets.halpe-val.framing", "mpii"),
+    "demo.sets.*.scatter": ("demo.sets.coco-val.scatter", 1),
     "samples.*.format": ("samples.own.format", "crowdpose"),
     "samples.*.annotations": ("samples.own.annotations", "own/other"),
     "samples.*.images": ("samples.own.images", "own/other"),

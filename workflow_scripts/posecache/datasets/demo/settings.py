@@ -28,7 +28,7 @@ class DemoSet(Settings):
     )
 
     scatter: NonNegative = Field(
-        0, description="how far labels scatter about their places; 1: as annotators' do (OKS sigmas)"
+        0, description="how far labels scatter about their places; 1: as people's do (OKS sigmas)"
     )
 
     @property
