@@ -11,6 +11,7 @@ from torch import Tensor
 
 from posecache import geometry, simcc, skeletons
 from posecache.contract import PADDING
+from posecache.samples.flat_crops import FlatCrops
 from posecache.training.batch import Batch, CachedViews, Pool
 from posecache.training.costs import Costs
 from posecache.training.losses import TeacherTarget, Truth
@@ -66,7 +67,7 @@ def make_people(rows: int) -> Batch:
     keypoints[:, labelled] = points[:, labelled]
     noise = rng.integers(0, 256, (rows, 24, 24, 3), dtype=np.uint8)
     return Batch(
-        crops=np.stack([cv2.resize(picture, (CROP, CROP)) for picture in noise]),
+        crops=FlatCrops.of([cv2.resize(picture, (CROP, CROP)) for picture in noise]),
         crop_matrix=geometry.box_matrices(boxes, (CROP, CROP), PADDING * CONTEXT).numpy(),
         box=boxes.astype(np.float32),
         keypoints=keypoints,

@@ -81,7 +81,7 @@ def prepare(data: Path, folder: Path) -> None:
             image_root=data / split,
             skeleton="coco17",
         )
-        crops = samples.Crops(size=144, context=1.6, quality=92) if split == "train" else None
+        crops = samples.Crops(size=448, context=2.1) if split == "train" else None
         samples.prepare(datasets.read(source), folder / split, crops=crops)
 
 

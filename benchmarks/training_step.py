@@ -21,7 +21,7 @@ from posecache.training.stream import TrainingSet
 from posecache.training.student import make_trainer
 from posecache.training.trainer import Trainer
 
-CROPS = samples.Crops(size=384, context=1.6, quality=92)
+CROPS = samples.Crops()
 
 
 def prepared(folder: Path, rows: int) -> dict[str, Path]:

@@ -59,11 +59,11 @@ def test_caching_asks_for_the_network_three_shards_and_looks_on_their_way() -> N
 
 
 def test_training_asks_for_what_it_keeps_two_windows_and_the_network() -> None:
-    # 2 x 16 chunks of 64 rows; crops of 512 px; the rows of two teachers.
-    row = 3e-6 * 512**2 + (17 * 896 + 16 * 1024) * 4 / 1e6
+    # 2 x 16 chunks of 64 rows; crops of 704 px at most; the rows of two teachers.
+    row = 3e-6 * 704**2 + (17 * 896 + 16 * 1024) * 4 / 1e6
     expected = 40000 + round(2048 * row) + 1350 + 3000
     assert resources.training_mb(PAPER, STUDENT) == expected
-    alone = 40000 + round(2048 * 3e-6 * 512**2) + 1350 + 3000
+    alone = 40000 + round(2048 * 3e-6 * 704**2) + 1350 + 3000
     assert resources.training_mb(PAPER, "rtmpose-t-combined") == alone
     # A batch that is larger than a window decides how much is read ahead.
     large = changed(training={"batch_size": 2000})

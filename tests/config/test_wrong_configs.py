@@ -17,7 +17,7 @@ MAPS = {"head": "heatmap"}
 TABLE = {"rows": ["coco-t"], "columns": {"AP": ["coco", "AP"]}}
 NOTHING = {"alpha": 0, "teachers": {"teacher-coco": 0}}
 UNLABELLED = {"format": "coco", "annotations": "a.json", "images": "a", "labels": "none"}
-CROPPED = UNLABELLED | {"crops": {"size": 144}}
+CROPPED = UNLABELLED | {"crops": {"size": 448}}
 MPII_JSON = DEMO["samples"]["mpii-val"] | {"annotations": "val.json"}
 
 
@@ -234,7 +234,6 @@ CASES: list[tuple[str, Any, str]] = [
     ("samples.coco-train.boxes", "b.json", "samples.coco-train: `crops` are for training, which n"),
     ("samples.coco-val.boxes", "b.json", "coco-pckh.metric: pckh needs a sample set with `boxes:"),
     ("samples.coco-val.head_boxes", "h.mat", "samples.coco-val: `head_boxes` belong to the format"),
-    ("samples.mpii-train.crops.size", 96, "crops of unlike sizes: coco-train 144 px, mpii-train 9"),
     ("samples.mpii-val", MPII_JSON, "metric: pckh needs head sizes, which val.json has not"),
     ("benchmarks.mpii.metric", "oks", "benchmarks.mpii.metric: oks needs a format other than mpii"),
     ("benchmarks.mpii.nms", 0.5, "benchmarks.mpii: `nms` belongs to the metric oks"),

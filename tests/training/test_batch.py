@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posecache.samples.flat_crops import FlatCrops
 from posecache.training.batch import Batch, CachedViews, Pool
 
 
@@ -19,7 +20,12 @@ def batch(rows: int, seed: int = 0) -> Batch:
         )
 
     return Batch(
-        crops=rng.integers(0, 256, (rows, 5, 5, 3), dtype=np.uint8),
+        crops=FlatCrops.of(
+            [
+                rng.integers(0, 256, (*sides, 3), dtype=np.uint8)
+                for sides in rng.integers(1, 5, (rows, 2))
+            ]
+        ),
         crop_matrix=rng.normal(size=(rows, 2, 3)),
         box=rng.normal(size=(rows, 4)).astype(np.float32),
         keypoints=rng.normal(size=(rows, 4, 2)).astype(np.float32),
@@ -27,7 +33,9 @@ def batch(rows: int, seed: int = 0) -> Batch:
     )
 
 
-def assert_equal(found: Batch, arrays: Sequence[np.ndarray]) -> None:
+def assert_equal(found: Batch, images: Sequence[np.ndarray], arrays: Sequence[np.ndarray]) -> None:
+    for image, expected in zip(found.crops.images(), images, strict=True):
+        np.testing.assert_array_equal(image, expected)
     for mine, expected in zip(found.arrays, arrays, strict=True):
         assert mine.dtype == expected.dtype
         np.testing.assert_array_equal(mine, expected)
@@ -36,25 +44,27 @@ def assert_equal(found: Batch, arrays: Sequence[np.ndarray]) -> None:
 def test_arrays_are_a_batchs_own_and_then_each_teachers() -> None:
     found = batch(3)
     one, two = found.teachers["one"], found.teachers["two"]
-    own = [found.crops, found.crop_matrix, found.box, found.keypoints]
+    own = [found.crop_matrix, found.box, found.keypoints]
     expected = [*own, one.x, one.y, one.matrix, two.x, two.y, two.matrix]
     assert [id(array) for array in found.arrays] == [id(array) for array in expected]
 
 
 def test_with_arrays_takes_them_in_the_order_of_arrays() -> None:
     old, new = batch(3), batch(2, seed=1)
-    found = old.with_arrays(new.arrays)
+    found = old.with_arrays(new.crops, new.arrays)
     assert len(found) == 2
     assert list(found.teachers) == ["one", "two"]
-    assert_equal(found, new.arrays)
+    assert_equal(found, new.crops.images(), new.arrays)
     np.testing.assert_array_equal(found.teachers["two"].x, new.teachers["two"].x)
 
 
-def test_nbytes_are_those_of_all_arrays() -> None:
-    own = 5 * 5 * 3 + 6 * 8 + 4 * 4 + 4 * 2 * 4
+def test_nbytes_are_those_of_the_crops_and_all_arrays() -> None:
+    own = 3 * 8 + 6 * 8 + 4 * 4 + 4 * 2 * 4  # 3 * 8: a crop's place and size
     one = 1 * 3 * (6 + 12) * 2 + 1 * 6 * 8
     two = 2 * 4 * (7 + 14) * 4 + 2 * 6 * 8
-    assert batch(3).nbytes == 3 * (own + one + two)
+    found = batch(3)
+    crops = sum(image.nbytes for image in found.crops.images())
+    assert found.nbytes == 3 * (own + one + two) + crops
 
 
 @given(
@@ -69,4 +79,5 @@ def test_a_pool_takes_what_numpy_takes_from_the_joined_batches(
     pool = Pool(parts)
     assert len(pool) == sum(lengths)
     joined = [np.concatenate(same) for same in zip(*(p.arrays for p in parts), strict=True)]
-    assert_equal(pool.take(rows), [array[rows] for array in joined])
+    images = [image for part in parts for image in part.crops.images()]
+    assert_equal(pool.take(rows), [images[row] for row in rows], [array[rows] for array in joined])

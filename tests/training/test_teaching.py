@@ -12,6 +12,7 @@ import tiny
 from posecache import geometry, logits, simcc, skeletons
 from posecache.logits import Views
 from posecache.models.card import CARD_FILE, Card
+from posecache.samples.flat_crops import FlatCrops
 from posecache.training.batch import Batch, CachedViews, Pool
 from posecache.training.stream import TrainingSet
 from posecache.training.teaching import Teacher, Teaching
@@ -149,7 +150,7 @@ def one_view(x: np.ndarray, y: np.ndarray) -> Batch:
     """A sample that a teacher with these logits (Kt, Wx) and (Kt, Wy) saw unchanged."""
     views = CachedViews(x=x[None, None], y=y[None, None], matrix=np.eye(2, 3)[None, None])
     return Batch(
-        crops=np.zeros((1, 8, 8, 3), np.uint8),
+        crops=FlatCrops.of([np.zeros((8, 8, 3), np.uint8)]),
         crop_matrix=np.eye(2, 3)[None],
         box=np.array([[0, 0, 16, 32]], np.float32),
         keypoints=np.full((1, 21, 2), np.nan, np.float32),
@@ -322,7 +323,7 @@ def test_a_mark_in_the_picture_stays_under_its_label(data: TrainingSet) -> None:
     keypoints[0, 0] = 30, 40
     batch = replace(
         Pool([first_batch(data)]).take(np.array([0])),
-        crops=np.repeat(blob[None, :, :, None], 3, axis=3).astype(np.uint8),
+        crops=FlatCrops.of([np.repeat(blob[:, :, None], 3, axis=2).astype(np.uint8)]),
         crop_matrix=np.array([[[2.0, 0, 0], [0, 2.0, 0]]]),
         box=np.array([[10.0, 10, 44, 44]], np.float32),
         keypoints=keypoints,
@@ -337,7 +338,8 @@ def test_a_mark_in_the_picture_stays_under_its_label(data: TrainingSet) -> None:
 def test_the_last_epoch_is_augmented_more_mildly(data: TrainingSet) -> None:
     taught = teaching(data, recipe(final_epochs=1, final_augmentation={"dropout_prob": 0.0}))
     batch = first_batch(data)
-    batch = replace(batch, crops=np.full_like(batch.crops, 255))
+    white = FlatCrops.of([np.full_like(image, 255) for image in batch.crops.images()])
+    batch = replace(batch, crops=white)
     black = [
         int((taught.prepare(batch, step, epoch)[0] < -1.7).all(1).sum((1, 2)).min())
         for step, epoch in ((0, 0), (3, 1), (4, 2))

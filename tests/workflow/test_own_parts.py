@@ -93,7 +93,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_format_is_read(made: Path) -> None:
     store = samples.open(made / "samples" / "train")
     assert store.n == 8
-    assert store.crops(0, 8).shape == (8, 48, 48, 3)
+    assert len(store.crops(0, 8)) == 8
+    assert store.crop_sizes.max() <= 48
     np.testing.assert_allclose(store.column("keypoints")[:, 1, 1] - store.column("box")[:, 1], 45)
 
 

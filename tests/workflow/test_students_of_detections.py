@@ -74,7 +74,8 @@ def history(folder: Path) -> dict[str, float]:
 def test_the_detected_people_are_samples_without_labels(made: Workdir) -> None:
     store = samples.open(made.path / STREET)
     assert (store.n, store.labelled) == (9, False)
-    assert store.crops(0, 9).shape == (9, 48, 48, 3)
+    assert len(store.crops(0, 9)) == 9
+    assert store.crop_sizes.max() <= 48
     assert samples.open(made.path / "results/samples/labelled").n == 10
 
 

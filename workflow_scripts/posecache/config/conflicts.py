@@ -18,7 +18,6 @@ def conflicts(config: Config) -> Iterator[str]:
         _caches,
         _recipes,
         _replayed,
-        _crops,
         _stretched,
         _head_sizes,
         _keypoints,
@@ -54,16 +53,6 @@ def _replayed(config: Config) -> Iterator[str]:
             told = ", ".join(f"{teacher} {count}" for teacher, count in counts.items())
             key = f"{config.trained_key(name)}.training.geometry"
             yield f"{key}: replay of unlike numbers of views: {told}"
-
-
-def _crops(config: Config) -> Iterator[str]:
-    """Models whose sample sets store crops of unlike sizes, which fill no common batch."""
-    for name, train in config.trained.items():
-        given = {sampleset: config.samples[sampleset].crops for sampleset in train.samples}
-        sizes = {sampleset: crops.size for sampleset, crops in given.items() if crops is not None}
-        if len(set(sizes.values())) > 1:
-            told = ", ".join(f"{sampleset} {size} px" for sampleset, size in sizes.items())
-            yield f"{config.trained_key(name)}.samples: crops of unlike sizes: {told}"
 
 
 def _stretched(config: Config) -> Iterator[str]:

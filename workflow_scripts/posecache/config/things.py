@@ -61,7 +61,8 @@ class Things:
             "cut": self.cut(name).model_dump(),
             # These places are noted in the store, for those who read it.
             "places": [entry.annotations, *files_of(entry.skeleton)],
-            **entry.model_dump(mode="json", include={"format", "images", "crops", "min_box_score"}),
+            "crops": entry.crops and entry.crops.identity,
+            **entry.model_dump(mode="json", include={"format", "images", "min_box_score"}),
         }
         annotations = [] if rendered else [entry.annotations]
         return Thing(

@@ -1,7 +1,7 @@
 """From image files to crops; an image is decoded once for all persons in it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,22 @@ def decode(data: bytes | memoryview) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
+def encode(image: np.ndarray, quality: int) -> bytes:
+    """An image (H, W, 3) uint8 RGB as a JPEG file whose colours are as fine as its light.
+
+    With the usual 4:2:0, colours of half the px cost the views of a crop a grey level.
+    """
+    jpeg = simplejpeg.encode_jpeg(
+        np.ascontiguousarray(image), quality=quality, colorspace="RGB", colorsubsampling="444"
+    )
+    return bytes(jpeg)
+
+
+def decode_into(data: memoryview, image: np.ndarray) -> None:
+    """Decode what `encode` wrote into an array (H, W, 3) of its size."""
+    simplejpeg.decode_jpeg(data, "RGB", buffer=image)
+
+
 def _digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()[:DIGEST_BYTES]
 
@@ -101,26 +117,36 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:
     return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
 
 
+def opened(
+    pictures: Iterable[Picture], held: dict[Path, np.ndarray] | None = None
+) -> Iterator[np.ndarray]:
+    """The image (H, W, 3) uint8 RGB of each person, decoded once where persons of one are adjacent.
+
+    Only one image is held at a time, unless they are to be kept in `held` for further calls.
+    """
+    kept: dict[Path, np.ndarray] = {} if held is None else held
+    for picture in pictures:
+        if picture.path not in kept:
+            if held is None:
+                kept.clear()
+            try:
+                kept[picture.path] = read_image(picture.path, picture.digest)
+            except ValueError as error:
+                raise ValueError(f"{picture.place}: {error}") from None
+        yield kept[picture.path]
+
+
 def crop_rows(
     pictures: Sequence[Picture],
     matrices: np.ndarray,
     size: Size,
-    opened: dict[Path, np.ndarray] | None = None,
+    held: dict[Path, np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Crops (B, height, width, 3) uint8 RGB of B persons, each image decoded once.
+    """Crops (B, height, width, 3) uint8 RGB of B persons; see `opened`.
 
-    Persons of one image are adjacent; `matrices` (B, 2, 3) map image px to crop px. Only one image
-    is held at a time, unless they are to be kept in `opened` for further calls.
+    `matrices` (B, 2, 3) map image px to crop px.
     """
     crops = np.empty((len(pictures), size[1], size[0], 3), np.uint8)
-    held: dict[Path, np.ndarray] = {} if opened is None else opened
-    for row, picture in enumerate(pictures):
-        if picture.path not in held:
-            if opened is None:
-                held.clear()
-            try:
-                held[picture.path] = read_image(picture.path, picture.digest)
-            except ValueError as error:
-                raise ValueError(f"{picture.place}: {error}") from None
-        crops[row] = warp(held[picture.path], matrices[row], size)
+    for row, image in enumerate(opened(pictures, held)):
+        crops[row] = warp(image, matrices[row], size)
     return crops

@@ -1,4 +1,4 @@
-"""Making a sample store: one row per person instance. Shapes: N persons, S crop px."""
+"""Making a sample store: one row per person instance. Shapes: N persons."""
 
 import hashlib
 import time
@@ -66,7 +66,9 @@ def prepare(
             columns[PICTURE] = digests[annotations.image_index[start:stop]]
             ragged = {}
             if cutter is not None:
-                columns["crop_matrix"], ragged[JPEG] = cutter.cut(start, stop)
+                cropped = cutter.cut(start, stop)
+                columns["crop_matrix"] = np.array(cropped.matrices)
+                columns["crop_size"], ragged[JPEG] = np.array(cropped.sizes), cropped.jpegs
             seconds = time.perf_counter() - started
             runtime = {"num_rows": stop - start, "seconds_cutting": seconds}
             writer.write(shard, columns, ragged, runtime)
@@ -86,6 +88,7 @@ def _layout(annotations: Annotations, crops: Crops | None, cut: Cut) -> Layout:
     columns[PICTURE] = Column(shape=(DIGEST_BYTES,), dtype="uint8")
     if crops is not None:
         columns["crop_matrix"] = Column(shape=(2, 3), dtype="float64")
+        columns["crop_size"] = Column(shape=(2,), dtype="int32")
     return Layout(
         kind=KIND,
         num_rows=len(annotations.box),
@@ -105,7 +108,7 @@ def _identity(annotations: Annotations, digests: np.ndarray, crops: Crops | None
         "skeleton": skeletons.load(source.skeleton).content,
         "image_paths": files.fingerprint(annotations.image_paths),
         "pictures": hashlib.sha256(digests.tobytes()).hexdigest(),
-        "crops": None if crops is None else crops.model_dump(),
+        "crops": None if crops is None else crops.identity,
     }
 
 

@@ -1,20 +1,28 @@
 """What a training sample stores besides its labels, and how its crops are varied."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from posecache.settings import NonNegative, Settings, Share
 
+CROPS_FORMAT = 2  # other crops of the same settings get another number
+
 
 class Crops(Settings):
-    """The enlarged, square crop of a training sample, from which every augmentation is cut."""
+    """The enlarged crop of a training sample, from which every augmentation is cut: at the
+    picture's own px where it fits into the size, else reduced, and without what lies outside."""
 
-    size: PositiveInt = Field(384, description="px")
+    size: PositiveInt = Field(704, description="px of its longest side")
     context: PositiveFloat = Field(
-        1.5, description="the crop's side over the padded box's longer side"
+        2.0, description="the crop's side over the padded box's longer side"
     )
-    quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="JPEG")
+    quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="JPEG, 4:4:4")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What crops of the same boxes depend on."""
+        return {"format": CROPS_FORMAT, **self.model_dump()}
 
 
 class Expected(Settings):

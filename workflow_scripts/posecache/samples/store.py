@@ -1,4 +1,4 @@
-"""Reading a sealed sample store. Shapes: B rows, S crop px."""
+"""Reading a sealed sample store."""
 
 import hashlib
 from functools import cached_property
@@ -10,8 +10,10 @@ import numpy as np
 from posecache import datasets, files, skeletons
 from posecache.datasets.records import Source
 from posecache.samples import pictures
+from posecache.samples.flat_crops import FlatCrops
 from posecache.samples.people import People
 from posecache.samples.pictures import Picture
+from posecache.samples.settings import CROPS_FORMAT
 from posecache.stores.store import Store
 
 KIND = "samples"
@@ -31,8 +33,12 @@ class SampleStore(Store):
         skeletons.check_content(self.skeleton, self.identity["skeleton"], folder)
         # Content alone: what is cut anew from the same labels and pictures is the same.
         self.fingerprint = files.fingerprint([self.identity["skeleton"], self.manifest["shards"]])
-        recipe = self.identity["crops"]
-        self.crop_size: int | None = None if recipe is None else recipe["size"]  # px
+        crops = self.identity["crops"]
+        if crops is not None and crops.get("format") != CROPS_FORMAT:
+            raise ValueError(
+                f"{folder}: holds crops of format {crops.get('format', 1)}, expected "
+                f"{CROPS_FORMAT}: prepare the samples again"
+            )
 
     def truth(self) -> dict[str, Any]:
         """The COCO record of this store's images; ValueError if the annotation file has changed."""
@@ -105,16 +111,24 @@ class SampleStore(Store):
                 problems.append(str(error))
         return problems
 
+    @property
+    def crop_sizes(self) -> np.ndarray:
+        """Width and height (N, 2) in px of the enlarged crops; ValueError if none are stored."""
+        if self.identity["crops"] is None:
+            raise ValueError(f"{self.folder}: stores no crops to train from")
+        return self.column("crop_size")
+
     def place(self, row: int) -> str:
         """How error messages name a row."""
         person = self.column("instance_id")[row]
         return f"{self.annotation_file}: row {row}, person {person}"
 
-    def crops(self, start: int, stop: int) -> np.ndarray:
-        """Enlarged crops (B, S, S, 3) uint8 RGB of rows start ... stop - 1."""
-        if self.crop_size is None:
-            raise ValueError(f"{self.folder}: stores no crops to train from")
-        return np.stack([pictures.decode(data) for data in self.ragged(JPEG, start, stop)])
+    def crops(self, start: int, stop: int) -> FlatCrops:
+        """The enlarged crops of rows start ... stop - 1."""
+        crops = FlatCrops.empty(self.crop_sizes[start:stop])
+        for data, image in zip(self.ragged(JPEG, start, stop), crops.images(), strict=True):
+            pictures.decode_into(data, image)
+        return crops
 
 
 def open(folder: Path) -> SampleStore:

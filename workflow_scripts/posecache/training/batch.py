@@ -1,12 +1,14 @@
 """What training reads: samples with the cached logits of each teacher.
 
-Shapes: B samples, S crop px, K keypoints of the student, V views, Kt keypoints of a teacher.
+Shapes: B samples, K keypoints of the student, V views, Kt keypoints of a teacher.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from posecache.samples.flat_crops import FlatCrops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class CachedViews:
 class Batch:
     """Some samples in the student's skeleton."""
 
-    crops: np.ndarray  # (B, S, S, 3) uint8 RGB
+    crops: FlatCrops
     crop_matrix: np.ndarray  # (B, 2, 3) image px to crop px
     box: np.ndarray  # (B, 4) xywh image px
     keypoints: np.ndarray  # (B, K, 2) image px, NaN where not labelled
@@ -33,18 +35,18 @@ class Batch:
 
     @property
     def arrays(self) -> list[np.ndarray]:
-        """All arrays, in the order in which `with_arrays` takes them."""
-        own = [self.crops, self.crop_matrix, self.box, self.keypoints]
+        """All arrays (B, ...), in the order in which `with_arrays` takes them."""
+        own = [self.crop_matrix, self.box, self.keypoints]
         return own + [a for t in self.teachers.values() for a in (t.x, t.y, t.matrix)]
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        return sum(array.nbytes for array in self.arrays)
+        """Bytes of the crops and all arrays."""
+        return self.crops.nbytes + sum(array.nbytes for array in self.arrays)
 
-    def with_arrays(self, arrays: Sequence[np.ndarray]) -> "Batch":
-        """A batch of the same teachers from other arrays."""
-        crops, crop_matrix, box, keypoints, *rest = arrays
+    def with_arrays(self, crops: FlatCrops, arrays: Sequence[np.ndarray]) -> "Batch":
+        """A batch of the same teachers from other crops and arrays."""
+        crop_matrix, box, keypoints, *rest = arrays
         parts: Iterator[np.ndarray] = iter(rest)
         teachers = {
             name: CachedViews(x=next(parts), y=next(parts), matrix=next(parts))
@@ -70,9 +72,16 @@ class Pool:
         which = np.searchsorted(self._ends, rows, side="right")
         first = self._parts[0]
         taken = [np.empty((len(rows), *a.shape[1:]), a.dtype) for a in first.arrays]
+        sizes = np.empty((len(rows), 2), np.int64)
+        images = np.empty(len(rows), object)
         for index in np.unique(which):
             part, here = self._parts[index], np.flatnonzero(which == index)
             local = rows[here] - self._ends[index] + len(part)
             for target, array in zip(taken, part.arrays, strict=True):
                 target[here] = array[local]
-        return first.with_arrays(taken)
+            sizes[here] = part.crops.size[local]
+            for place, image in zip(here, part.crops.images(local), strict=True):
+                images[place] = image
+        crops = FlatCrops.empty(sizes)
+        crops.fill(images)
+        return first.with_arrays(crops, taken)

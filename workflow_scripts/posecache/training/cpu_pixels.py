@@ -12,15 +12,18 @@ from torch import Tensor
 
 from posecache import geometry
 from posecache.samples import pictures
+from posecache.samples.flat_crops import FlatCrops
 
 DEGREES, LEVELS = 2.0, 255.0  # a unit of 8-bit hue, and OpenCV's float saturation's 1
 
 
-def warp(crops: Tensor, crop_matrix: Tensor, matrix: Tensor, input_size: tuple[int, int]) -> Tensor:
+def warp(
+    crops: FlatCrops, crop_matrix: Tensor, matrix: Tensor, input_size: tuple[int, int]
+) -> Tensor:
     """Stored crops resampled to the student's crops: see gpu_pixels.warp."""
     between = geometry.compose(matrix, geometry.invert(crop_matrix)).numpy()
     images = np.empty((len(crops), input_size[1], input_size[0], 3), np.uint8)
-    for row, crop in enumerate(crops.numpy()):  # OpenCV has no warp of many pictures
+    for row, crop in enumerate(crops.images()):  # OpenCV has no warp of many pictures
         images[row] = pictures.warp(crop, between[row], input_size)
     return _channels_first(torch.from_numpy(images)).float()
 

@@ -9,29 +9,43 @@ from torch import Tensor
 
 from posecache import geometry
 from posecache.devices import onto
+from posecache.samples.flat_crops import FlatCrops
 
 HUES = 180.0  # OpenCV's 8-bit hue counts half degrees
 LEVELS = 255.0
 
 
-def warp(crops: Tensor, crop_matrix: Tensor, matrix: Tensor, input_size: tuple[int, int]) -> Tensor:
+def warp(
+    crops: FlatCrops, crop_matrix: Tensor, matrix: Tensor, input_size: tuple[int, int]
+) -> Tensor:
     """Stored crops resampled to the student's crops, on the crops' device.
 
-    `crops` (B, S, S, 3) uint8, `crop_matrix` (B, 2, 3) image px to crop px, `matrix` (B, 2, 3)
-    image px to input px; returns (B, 3, H, W) float32 in 0-255, bilinear, black outside.
+    `crop_matrix` (B, 2, 3) image px to crop px, `matrix` (B, 2, 3) image px to input px; returns
+    (B, 3, H, W) float32 in 0-255, bilinear, black outside.
     """
-    size, device = crops.shape[1], crops.device
-    to_crop = geometry.compose(crop_matrix, geometry.invert(matrix))
-    # grid_sample's coordinates run from -1 to 1 over the picture's outer edges.
-    to_grid = torch.tensor([[2 / size, 0, 1 / size - 1], [0, 2 / size, 1 / size - 1]])
-    to_grid = onto(geometry.compose(to_grid.to(to_crop), to_crop).float(), device)
-    width, height = input_size
-    pixels = torch.cartesian_prod(
+    device, (width, height) = crops.pixels.device, input_size
+    to_crop = onto(geometry.compose(crop_matrix, geometry.invert(matrix)).float(), device)
+    start, size = (onto(torch.from_numpy(a), device) for a in (crops.offset, crops.size))
+    seen = torch.cartesian_prod(
         torch.arange(height, device=device), torch.arange(width, device=device)
     ).flip(-1)
-    grid = geometry.apply(to_grid, pixels.float()).view(-1, height, width, 2)
-    images = crops.permute(0, 3, 1, 2).float()
-    return F.grid_sample(images, grid, align_corners=False)
+    x, y = geometry.apply(to_crop, seen.float()).unbind(-1)
+    left, top = x.floor(), y.floor()
+    images = torch.zeros(len(size), len(seen), 3, device=device)
+    for column, across in ((left, left + 1 - x), (left + 1, x - left)):
+        for row, down in ((top, top + 1 - y), (top + 1, y - top)):
+            index, inside = _places(column.long(), row.long(), start, size)
+            share = across * down * inside
+            images += crops.pixels[index] * share[..., None]
+    return images.view(-1, height, width, 3).permute(0, 3, 1, 2)
+
+
+def _places(column: Tensor, row: Tensor, start: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Where px (B, P) of crops that begin at `start` (B,) and are of `size` (B, 2) lie in the
+    buffer, and whether they are px of the crop; the first px of all stands for others."""
+    width, height = size[:, :1], size[:, 1:]
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    return torch.where(inside, start[:, None] + row * width + column, 0), inside
 
 
 def shift_hsv(images: Tensor, gains: Tensor) -> Tensor:

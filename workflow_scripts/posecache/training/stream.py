@@ -61,7 +61,7 @@ class Stream:
         window_chunks: int = WINDOW_CHUNKS,
         threads: int = 1,
     ) -> None:
-        """Raises ValueError where a batch cannot be filled or where crops differ in size."""
+        """Raises ValueError where a batch cannot be filled."""
         self.sets, self.skeleton = sets, skeleton
         self.batch_size, self.seed, self.drop_last = batch_size, seed, drop_last
         self._chunk_rows = [s.samples.layout.chunk_rows for s in sets]
@@ -70,9 +70,6 @@ class Stream:
         self.steps_per_epoch = count // batch_size if drop_last else -(-count // batch_size)
         if not self.steps_per_epoch:
             raise ValueError(f"{count} samples do not fill one batch of {batch_size}")
-        sizes = {str(s.samples.folder): s.samples.crop_size for s in sets}
-        if len(set(sizes.values())) > 1:
-            raise ValueError(f"sample sets with crops of different sizes: {sizes}")
         self._memory = memory_mb * 2**20
         self._threads, self._readers = threads, ThreadPoolExecutor(threads)
         self._cache: dict[Key, Batch] = {}

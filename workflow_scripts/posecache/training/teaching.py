@@ -114,8 +114,9 @@ class Teaching:
 
     def warp(self, batch: Batch, matrix: Tensor, size: tuple[int, int]) -> Tensor:
         """Crops (B, 3, H, W), 0-255, of `size` (W, H), that `matrix` (B, 2, 3) cuts from images."""
-        crops, crop_matrix = self._on_device(batch.crops), torch.from_numpy(batch.crop_matrix)
-        return pixels.on(crops).warp(crops, crop_matrix.double(), matrix, size)
+        crops = batch.crops.onto(self.device)
+        crop_matrix = torch.from_numpy(batch.crop_matrix).double()
+        return pixels.on(crops.pixels).warp(crops, crop_matrix, matrix, size)
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return onto(torch.from_numpy(array), self.device)
