@@ -40,8 +40,8 @@ def test_a_teacher_finds_the_keypoints_of_new_people(
         "pckh", Measure(metric="pckh"), logits.open(tmp_path / "logits"),
         samples.open(tmp_path / "samples"),
     )  # fmt: skip
-    assert scores["metrics"]["mean"] > 85
-    assert scores["metrics"]["mean@0.1"] > 35
+    assert scores["metrics"]["mean"] > 82
+    assert scores["metrics"]["mean@0.1"] > 29
 
 
 def test_they_are_small() -> None:
