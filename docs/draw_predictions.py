@@ -13,7 +13,7 @@ from posecache import logits, samples, skeletons
 from posecache.report.drawing import draw
 from posecache.samples.pictures import read_image
 from posecache.samples.store import SampleStore
-from posecache.scores.benchmarks import predict
+from posecache.scores.predictions import predict
 
 HEIGHT, SEEN = 288, 0.2  # px; the score above which a keypoint is drawn
 
@@ -23,11 +23,11 @@ def pictures(results: Path, model: str, sampleset: str, images: list[int]) -> li
     store = samples.open(results / "samples" / sampleset)
     opened = logits.open(results / "logits" / model / sampleset, samples=store)
     skeleton = skeletons.load(opened.skeleton)
-    keypoints, scores, _ = predict(opened, skeleton)
+    found = predict(opened)
     added = set(skeleton.keypoints) - set(skeletons.load(store.skeleton).keypoints)
     return [
-        draw(read_image(store.image_path(int(rows[0]))), keypoints[rows], scores[rows] > SEEN,
-             skeleton, added)
+        draw(read_image(store.image_path(int(rows[0]))), found.keypoints[rows],
+             found.scores[rows] > SEEN, skeleton, added)
         for rows in (rows_of(store, image) for image in images)
     ]  # fmt: skip
 

@@ -1,7 +1,4 @@
-"""A benchmark is data: a metric over a sample set, on all keypoints or on shared ones.
-
-Shapes: N samples, Km keypoints of the model, K keypoints of the benchmark.
-"""
+"""A benchmark is data: a metric over a sample set, on all keypoints or on shared ones."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,16 +6,15 @@ from typing import Any
 import numpy as np
 
 import posecache
-from posecache import geometry, simcc, skeletons
+from posecache import skeletons
 from posecache.datasets.records import check_head_sizes
 from posecache.logits.store import LogitStore
 from posecache.samples.store import SampleStore
 from posecache.scores.oks import coco_ap
 from posecache.scores.pckh import grouped
+from posecache.scores.predictions import Predictions, predict
 from posecache.scores.settings import Measure
 from posecache.skeletons import Skeleton
-
-READ_ROWS = 1024
 
 
 def evaluate(
@@ -27,36 +23,74 @@ def evaluate(
     """The score record, on the benchmark `name`, of the model that made `logits`.
 
     It holds `metrics` (0-100), `protocol`, and who made it. A keypoint that the model lacks is
-    predicted at (0, 0) with score 0. Raises ValueError for samples without labels, and for PCKh
-    over samples without head sizes.
+    predicted at (0, 0) with score 0. Raises ValueError for what `Benchmark` refuses.
     """
-    if not samples.labelled:
-        raise ValueError(f"{samples.folder}: has no labels to score against")
-    skeleton = _counted(measure, samples)
-    keypoints, scores, areas = predict(logits, skeleton)
+    benchmark, own = Benchmark(measure, samples), skeletons.load(logits.skeleton)
     protocol: dict[str, Any] = {
         "metric": measure.metric,
         "samples": samples.folder.name,
         "n": samples.n,
         "boxes": samples.boxes,
         "flip": logits.flip,
-        "keypoints": list(skeleton.keypoints),
+        "keypoints": list(benchmark.skeleton.keypoints),
     }
     if measure.metric == "oks":
         protocol |= {"rescore": measure.rescore, "nms": measure.nms}
-        protocol["sigmas"] = list(skeleton.sigmas)
-        metrics = _oks(measure, samples, skeleton, keypoints, scores, areas)
-    else:
-        metrics = _pckh(samples, skeleton, keypoints)
+        protocol["sigmas"] = list(benchmark.skeleton.sigmas)
     return {
         "model": logits.model,
         "skeleton": logits.skeleton,
-        "num_keypoints": skeletons.load(logits.skeleton).num_keypoints,
+        "num_keypoints": own.num_keypoints,
         "benchmark": name,
-        "metrics": metrics,
+        "metrics": benchmark.metrics(predict(logits), own),
         "protocol": protocol,
         "posecache": posecache.__version__,
     }
+
+
+class Benchmark:
+    """A metric over a sample set, whose truth is read once."""
+
+    def __init__(self, measure: Measure, samples: SampleStore) -> None:
+        """Raises ValueError for samples without labels, for annotations that have changed since,
+        and for PCKh over samples without head sizes."""
+        if not samples.labelled:
+            raise ValueError(f"{samples.folder}: has no labels to score against")
+        self.measure, self.samples = measure, samples
+        self.skeleton = _counted(measure, samples)
+        if measure.metric == "oks":
+            # The annotation file itself, as crowds and unlabelled people count there.
+            self._truth = restrict(samples.truth(), _places(samples, self.skeleton))
+        else:
+            check_head_sizes(samples.column("head_size"), samples.place)
+
+    def metrics(self, predictions: Predictions, own: Skeleton) -> dict[str, float]:
+        """All numbers (0-100) of a model whose skeleton is `own`."""
+        found = predictions.among(own, self.skeleton)
+        return self._oks(found) if self.measure.metric == "oks" else self._pckh(found)
+
+    def _oks(self, found: Predictions) -> dict[str, float]:
+        """COCO AP of predictions in the benchmark's skeleton."""
+        image_ids, boxes = (self.samples.column(n).tolist() for n in ("image_id", "box"))
+        box_scores = self.samples.column("box_score")
+        people = [
+            {
+                "image_id": image_ids[row],
+                "keypoints": found.keypoints[row],
+                "keypoint_scores": found.scores[row],
+                "bbox": boxes[row],
+                "bbox_score": box_scores[row],
+                "area": found.areas[row],
+            }
+            for row in range(self.samples.n)
+        ]
+        return coco_ap(self._truth, people, self.skeleton, self.measure.rescore, self.measure.nms)
+
+    def _pckh(self, found: Predictions) -> dict[str, float]:
+        """PCKh of predictions in the benchmark's skeleton."""
+        truth = self.samples.keypoints[:, _places(self.samples, self.skeleton)]
+        labelled, head_size = ~np.isnan(truth).any(-1), self.samples.column("head_size")
+        return grouped(found.keypoints, truth, labelled, head_size, self.skeleton.keypoints)
 
 
 def _counted(measure: Measure, samples: SampleStore) -> Skeleton:
@@ -65,51 +99,6 @@ def _counted(measure: Measure, samples: SampleStore) -> Skeleton:
     if measure.shared_with is None:
         return known
     return skeletons.part(known, skeletons.shared(known, skeletons.load(measure.shared_with)))
-
-
-def predict(logits: LogitStore, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Keypoints (N, K, 2) image px, scores (N, K) and the crops' areas (N,) image px^2."""
-    mine, theirs = skeleton.indices_in(skeletons.load(logits.skeleton))
-    keypoints = np.zeros((logits.n, skeleton.num_keypoints, 2))
-    scores = np.zeros((logits.n, skeleton.num_keypoints))
-    areas = np.zeros(logits.n)
-    for start in range(0, logits.n, READ_ROWS):
-        rows = slice(start, min(start + READ_ROWS, logits.n))
-        x, y, matrix = logits.read(rows)
-        places, peaks = simcc.decode(
-            x[:, 0].astype(np.float32), y[:, 0].astype(np.float32), logits.split_ratio
-        )
-        to_image = geometry.invert(matrix[:, 0])
-        keypoints[rows, mine] = geometry.apply(to_image, places.double()).numpy()[:, theirs]
-        scores[rows, mine] = peaks.numpy()[:, theirs]
-        areas[rows] = geometry.crop_area(matrix[:, 0], logits.input_size).numpy()
-    return keypoints, scores, areas
-
-
-def _oks(
-    measure: Measure,
-    samples: SampleStore,
-    skeleton: Skeleton,
-    keypoints: np.ndarray,
-    scores: np.ndarray,
-    areas: np.ndarray,
-) -> dict[str, float]:
-    """COCO AP against the annotation file itself, as crowds and unlabelled people count there."""
-    record = restrict(samples.truth(), _places(samples, skeleton))
-    image_ids, box_scores = samples.column("image_id").tolist(), samples.column("box_score")
-    boxes = samples.column("box").tolist()
-    predictions = [
-        {
-            "image_id": image_ids[row],
-            "keypoints": keypoints[row],
-            "keypoint_scores": scores[row],
-            "bbox": boxes[row],
-            "bbox_score": box_scores[row],
-            "area": areas[row],
-        }
-        for row in range(samples.n)
-    ]
-    return coco_ap(record, predictions, skeleton, measure.rescore, measure.nms)
 
 
 def _places(samples: SampleStore, skeleton: Skeleton) -> list[int]:
@@ -131,11 +120,3 @@ def restrict(record: Mapping[str, Any], indices: Sequence[int]) -> dict[str, Any
             annotation | {"keypoints": triples.ravel().tolist(), "num_keypoints": count}
         )
     return {**record, "annotations": annotations}
-
-
-def _pckh(samples: SampleStore, skeleton: Skeleton, keypoints: np.ndarray) -> dict[str, float]:
-    head_size = samples.column("head_size")
-    check_head_sizes(head_size, samples.place)
-    truth = samples.keypoints[:, _places(samples, skeleton)]
-    labelled = ~np.isnan(truth).any(-1)
-    return grouped(keypoints, truth, labelled, head_size, skeleton.keypoints)

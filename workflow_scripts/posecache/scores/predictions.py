@@ -1,0 +1,64 @@
+"""From SimCC logits to keypoints in the picture, each with its score.
+
+Shapes: N persons, B of them, K keypoints, Wx and Wy bins.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from posecache import geometry, simcc
+from posecache.geometry import Arrayish
+from posecache.logits.store import LogitStore
+from posecache.skeletons import Skeleton
+
+READ_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of some persons."""
+
+    keypoints: np.ndarray  # (N, K, 2) image px
+    scores: np.ndarray  # (N, K)
+    areas: np.ndarray  # (N,) image px^2, of the crops that it saw
+
+    @staticmethod
+    def joined(parts: Iterable["Predictions"]) -> "Predictions":
+        """Several persons' predictions, end to end."""
+        return Predictions(*map(np.concatenate, zip(*map(_arrays, parts), strict=True)))
+
+    def among(self, own: Skeleton, wanted: Skeleton) -> "Predictions":
+        """Those of the keypoints of another skeleton than the model's own; one that the model lacks
+        is predicted at (0, 0) with score 0."""
+        mine, theirs = wanted.indices_in(own)
+        keypoints = np.zeros((len(self.areas), wanted.num_keypoints, 2))
+        scores = np.zeros(keypoints.shape[:2])
+        keypoints[:, mine], scores[:, mine] = self.keypoints[:, theirs], self.scores[:, theirs]
+        return Predictions(keypoints, scores, self.areas)
+
+
+def _arrays(part: Predictions) -> tuple[np.ndarray, ...]:
+    return part.keypoints, part.scores, part.areas
+
+
+def decoded(
+    x: Arrayish, y: Arrayish, matrix: Arrayish, input_size: tuple[int, int], split_ratio: float
+) -> Predictions:
+    """Predictions from logits x (B, K, Wx) and y (B, K, Wy), on any device, of the crops that
+    `matrix` (B, 2, 3) cuts from pictures; `input_size` is the crops' (width, height) in px."""
+    places, peaks = simcc.decode(x, y, split_ratio)
+    keypoints = geometry.apply(geometry.invert(matrix), places.cpu().double())
+    areas = geometry.crop_area(matrix, input_size)
+    return Predictions(keypoints.numpy(), peaks.cpu().numpy(), areas.numpy())
+
+
+def predict(logits: LogitStore) -> Predictions:
+    """What the model of a logit store says, from its first view."""
+    parts = []
+    for start in range(0, logits.n, READ_ROWS):
+        x, y, matrix = (a[:, 0] for a in logits.read(slice(start, start + READ_ROWS)))
+        x, y = x.astype(np.float32), y.astype(np.float32)
+        parts.append(decoded(x, y, matrix, logits.input_size, logits.split_ratio))
+    return Predictions.joined(parts)
