@@ -187,11 +187,14 @@ RECIPE: dict[str, Any] = {
     "final_augmentation": {"flip_prob": 0.1},
     "checkpoint_epochs": 3,
     "checkpoint_minutes": 1,
+    "validate_epochs": 1,
+    "keep": "best",
     "drop_last": False,
     "seed": 9,
 }
 CHANGES |= {f"training.{key}": (f"training.{key}", value) for key, value in RECIPE.items()}
 CHANGES["training.geometry"] = ("students.unified-t.training.geometry", "replay")
+CHANGES["training.keep"] = ("students.coco-t.training", {"keep": "best", "validate_epochs": 1})
 INTRODUCTION = """# What a change makes again
 
 Beside every output lies a record of what it was made from (`manifest.made_from.json`,

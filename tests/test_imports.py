@@ -17,8 +17,8 @@ FOUNDATIONS = (
 )  # fmt: skip
 ORDER = ("skeletons", "stores", "datasets", "samples", "models", "logits")
 ABOVE = {
-    "training": ORDER,
     "scores": ORDER,
+    "training": (*ORDER, "scores"),
     "tables": (*ORDER, "scores"),
     "report": (*ORDER, "training", "scores", "tables"),
     "config": (*ORDER, "training", "scores", "tables"),

@@ -1,6 +1,7 @@
 """Train a model from samples and cached logits: results/models/NAME/ (model.onnx, weights.pt, ...).
 
 Reads results/samples/* and, for every teacher, its logits over each of them; no teacher is loaded.
+With --validate-epochs, reads the benchmarks' sample sets and pictures too.
 The model is then run by cache_logits.py like any other. SIGTERM and SIGUSR1 end a run with exit
 code 75 once the step in hand is in a checkpoint; the same command goes on from there.
 """
@@ -13,7 +14,7 @@ import torch
 from posecache import records
 from posecache.config.options import add_options, from_options
 from posecache.stage import run_stage, stop_signals
-from posecache.training.recipe import Learning, Recipe, clashes, untaught
+from posecache.training.recipe import Learning, Recipe, Validating, clashes, untaught
 from posecache.training.student import make_trainer, open_sets, train
 from posecache.training.trainer import Trainer
 
@@ -37,6 +38,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     records.add_option(parser)
     add_options(parser, Recipe)
+    add_options(parser, Validating)
     return parser.parse_args()
 
 
@@ -78,6 +80,7 @@ def trainer(arguments: argparse.Namespace) -> Trainer:
         memory_mb=arguments.memory_mb,
         device=arguments.device,
         threads=arguments.threads,
+        validating=from_options(arguments, Validating),
     )
 
 

@@ -65,6 +65,8 @@ def test_training_asks_for_what_it_keeps_two_windows_and_the_network() -> None:
     assert resources.training_mb(PAPER, STUDENT) == expected
     alone = 40000 + round(2048 * 3e-6 * 704**2) + 1350 + 3000
     assert resources.training_mb(PAPER, "rtmpose-t-combined") == alone
+    validated = changed(training={"validate_epochs": 10})
+    assert resources.training_mb(validated, STUDENT) == expected + resources.VALIDATION_MB
     # A batch that is larger than a window decides how much is read ahead.
     large = changed(training={"batch_size": 2000})
     rows = 2 * (2000 + 64)

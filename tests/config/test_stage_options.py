@@ -18,7 +18,7 @@ from posecache.samples.settings import Expected
 from posecache.scores.settings import Measure
 from posecache.settings import Settings
 from posecache.stores.settings import Cut
-from posecache.training.recipe import Learning, Recipe
+from posecache.training.recipe import Learning, Recipe, Validating
 
 Given = TypeVar("Given", bound=Settings)
 IMPORTED = {
@@ -104,6 +104,55 @@ def test_students() -> None:
         for samples in ("coco-train", "mpii-train")
     ]
     assert "--logits" not in stages().train_student("combined-t")
+
+
+def test_what_a_model_is_validated_on() -> None:
+    record = changed("training.validate_epochs", 5)
+    record["students"]["coco-t"]["benchmarks"] = ["coco", "mpii-shared12"]
+    record["logits"]["flip"] = False
+    found = stages(record)
+    validating = read(found.train_student("coco-t"), Validating)
+    assert not validating.flip
+    folders = {name: entry.samples for name, entry in validating.benchmarks.items()}
+    assert folders == {
+        "coco": "results/samples/coco-val",
+        "mpii-shared12": "results/samples/mpii-val",
+    }
+    assert validating.benchmarks["mpii-shared12"].shared_with == "coco17"
+    teacher = read(found.train_student("teacher-coco"), Validating)
+    assert list(teacher.benchmarks) == ["coco", "coco-pckh"]  # as Table 1 lists it
+    assert read(found.train_student("teacher2-coco"), Validating).benchmarks == {}
+    assert "--benchmarks" not in stages().train_student("coco-t")
+
+
+def test_sample_sets_to_validate_on_are_needed_and_have_no_say_in_the_model() -> None:
+    plain, watched = stages(), stages(changed("training.validate_epochs", 5))
+    added = set(watched.job("model", "coco-t").inputs) - set(plain.job("model", "coco-t").inputs)
+    sets = ("coco-val", "mpii-val", "halpe-val", "mpii-cross")
+    assert added == {f"results/samples/{name}/manifest.json" for name in sets}
+    assert watched.job("model", "coco-t").key == plain.job("model", "coco-t").key
+    assert watched.things.find("model", "coco-t") == plain.things.find("model", "coco-t")
+
+
+def test_what_tells_the_best_epoch_has_a_say_in_the_model() -> None:
+    def key(**changes: Any) -> str:
+        record = changed("students.coco-t.training", {"keep": "best", "validate_epochs": 5})
+        record["students"]["coco-t"]["benchmarks"] = ["halpe-union21", "mpii-shared12"]
+        for place, value in changes.items():
+            section, name = place.split("__")
+            record[section][name] = value
+        return stages(record).job("model", "coco-t").key
+
+    benchmark = DEMO["benchmarks"]["halpe-union21"]
+    changes: list[dict[str, Any]] = [
+        {"logits__flip": False},
+        {"benchmarks__halpe-union21": benchmark | {"nms": None}},
+        {"training__validate_epochs": 1},  # its own stands
+        {"benchmarks__mpii": DEMO["benchmarks"]["mpii"] | {"shared_with": "coco17"}},
+    ]
+    other = [key(**change) != key() for change in changes]
+    assert other == [True, True, False, False]
+    assert stages().job("model", "coco-t").key != key()
 
 
 def test_a_new_alpha_is_told_to_the_student_that_uses_it_alone() -> None:

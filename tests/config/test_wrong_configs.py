@@ -245,6 +245,9 @@ CASES: list[tuple[str, Any, str]] = [
     ("students.unified-t.distil", NOTHING, "unified-t.distil.alpha: 0, and so is every teacher's"),
     ("students.coco-t.training", {"geometry": "replay"}, "coco-t.training.geometry: replay shows"),
     ("training.geometry", "replay", "training.geometry: replay shows a teacher's crops, and this"),
+    ("training.keep", "best", "training.keep: best needs `validate_epochs`"),
+    ("training.keep", "first", "training.keep: input should be 'last' or 'best'"),
+    ("training.validate_epochs", 0, "training.validate_epochs: input should be greater than 0"),
 ]  # fmt: skip
 
 SEVERAL: list[tuple[dict[str, Any], str]] = [
@@ -286,6 +289,13 @@ SEVERAL: list[tuple[dict[str, Any], str]] = [
             "students.unified-t.distil.decay": "linear",
         },
         "unified-t.distil.decay: authors-code has its own decay and weights, so not decay: linear",
+    ),
+    (
+        {
+            "students.coco-t.training": {"keep": "best", "validate_epochs": 2},
+            "students.coco-t.benchmarks": [],
+        },
+        "students.coco-t.training.keep: best needs a benchmark, and this model is scored on none",
     ),
     (
         {

@@ -227,7 +227,7 @@ def test_a_network_without_a_backbone_has_nothing_to_start_from(
 
 def test_any_networks_weights_are_kept_by_name(tmp_path: Path) -> None:
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
-    (tmp_path / "weights.pt").write_bytes(as_bytes(network))
+    (tmp_path / "weights.pt").write_bytes(as_bytes(network.state_dict()))
     kept = torch.load(tmp_path / "weights.pt", weights_only=True)
     assert list(kept) == list(network.state_dict())
     fresh = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))

@@ -33,6 +33,8 @@ def mini_config() -> dict[str, Any]:
     record["training"] |= {"variant": TINY, "epochs": 1, "batch_size": 4, "warmup_steps": 2}
     for student in record["students"].values():
         student["training"] = {}
+    watched = {"training": {"validate_epochs": 1}, "benchmarks": ["mpii", "coco-shared12"]}
+    record["students"]["mpii-t"] |= watched
     record["logits"] |= {"batch": 8, "chunk_rows": 8, "shard_rows": 16}
     return record
 

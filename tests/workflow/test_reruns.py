@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from conftest import TABLE, Workdir, mini_config
+from posecache import files
 
 TABLES = {TABLE, "results/tables/table1.md"}
 
@@ -28,6 +31,36 @@ def test_alpha_reruns_only_the_student_that_uses_it(finished: Workdir) -> None:
         record["students"]["unified-t"]["distil"]["alpha"] = 0.5
 
     assert finished.planned(change) == after_training("unified-t")
+
+
+def test_validation_reruns_nothing_and_needs_no_scores(finished: Workdir) -> None:
+    """Not even where the people to validate on change."""
+
+    def change(record: dict[str, Any]) -> None:
+        record["training"]["validate_epochs"] = 1
+
+    assert finished.planned(change) == set()
+
+    def more(record: dict[str, Any]) -> None:
+        change(record)
+        record["demo"]["sets"]["coco-val"]["images"] = 13
+
+    planned = finished.planned(more)
+    assert "results/samples/coco-val/manifest.json" in planned
+    assert not any(path.startswith("results/models/") for path in planned)
+
+
+def test_a_model_that_is_validated_says_so(finished: Workdir) -> None:
+    models = finished.path / "results" / "models"
+    headings = {name: (models / name / "history.csv").read_text().splitlines()[0].split(",")
+                for name in ("mpii-t", "coco-t")}  # fmt: skip
+    assert {"val/mpii", "val/coco-shared12"} <= set(headings["mpii-t"])
+    assert not any(name.startswith("val/") for name in headings["coco-t"])
+    assert (models / "mpii-t" / "best.pt").exists()
+    score = files.read_json(finished.path / "results/scores/mpii-t/mpii.json")["metrics"]["mean"]
+    last = (models / "mpii-t" / "history.csv").read_text().splitlines()[-1].split(",")
+    column = headings["mpii-t"].index("val/mpii")
+    assert float(last[column]) == pytest.approx(score, abs=2)
 
 
 def test_a_teachers_beta_reruns_only_the_student_that_uses_it(finished: Workdir) -> None:

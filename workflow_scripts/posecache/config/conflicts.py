@@ -7,7 +7,7 @@ from pathlib import Path
 from posecache import skeletons
 from posecache.config.schema import Config
 from posecache.tables.table import Table
-from posecache.training.recipe import clashes, untaught
+from posecache.training.recipe import clashes, unjudged, untaught
 
 PROTOCOL = ("metric", "samples", "rescore", "nms")  # what the benchmarks of a column share
 
@@ -37,8 +37,12 @@ def _caches(config: Config) -> Iterator[str]:
 def _recipes(config: Config) -> Iterator[str]:
     """Recipes that do not suit what a model learns from."""
     for name in config.trained:
-        distil = config.distil(name)
-        found = clashes(config.recipe(name), distil), untaught(distil, config.unlabelled(name))
+        distil, recipe = config.distil(name), config.recipe(name)
+        found = (
+            clashes(recipe, distil),
+            untaught(distil, config.unlabelled(name)),
+            unjudged(recipe, config.benchmarks_of(name)),
+        )
         for clash in chain.from_iterable(found):
             yield f"{config.trained_key(name)}.{clash}"
 

@@ -8,6 +8,9 @@ from posecache.training.recipe import WINDOW_CHUNKS
 
 # Main memory that CUDA's libraries take in each job: a guess.
 CUDA_MB = 3000
+# What a training run that is validated takes for COCO's evaluation: a guess. The crops that it is
+# validated on lie on the disk.
+VALIDATION_MB = 700
 BYTES_A_LOGIT = 4  # as a training run decodes it
 
 
@@ -38,13 +41,17 @@ def _looks_mb(config: Config, model: str) -> float:
 
 
 def training_mb(config: Config, model: str) -> int:
-    """MB of a training run: the decoded samples, two windows of chunks, and the network."""
+    """MB of a training run: the decoded samples, two windows of chunks, the network, and what it is
+    validated on."""
     chunk, sets = config.logits.chunk_rows, config.trained[model].samples
+    recipe = config.recipe(model)
+    validation = VALIDATION_MB if recipe.validate_epochs is not None else 0
     given = [config.samples[name].crops for name in sets]
     crops = max(crop.size for crop in given if crop is not None)
     row = 3e-6 * crops**2 + sum(row_mb(config, t) for t in config.teachers_of(model))
-    rows = 2 * max(WINDOW_CHUNKS * chunk, config.recipe(model).batch_size + chunk)
-    return config.compute.memory_mb + round(rows * row) + 1350 + _cuda_mb(config)
+    rows = 2 * max(WINDOW_CHUNKS * chunk, recipe.batch_size + chunk)
+    own = 1350 + validation + _cuda_mb(config)
+    return config.compute.memory_mb + round(rows * row) + own
 
 
 def _cuda_mb(config: Config) -> int:

@@ -334,12 +334,15 @@ class Config(Settings):
             return own
         return skeletons.part(own, skeletons.shared(own, skeletons.load(entry.shared_with)))
 
-    def benchmarks_of(self, student: str) -> list[str]:
-        """The benchmarks on which a student's run is scored."""
-        named = self.runs[student].benchmarks
+    def benchmarks_of(self, model: str) -> list[str]:
+        """The benchmarks on which a trained model is scored by itself: a student's run, or a
+        teacher that Table 1 lists."""
+        if model not in self.runs:
+            return self.tables.teachers.get(model, [])
+        named = self.runs[model].benchmarks
         if named is not None:
             return named
-        known = skeletons.load(self.skeleton(student))
+        known = skeletons.load(self.skeleton(model))
         counted = {name: self.benchmark_skeleton(name) for name in self.benchmarks}
         return [name for name, part in counted.items() if skeletons.shared(part, known)]
 

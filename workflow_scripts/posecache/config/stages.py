@@ -16,7 +16,7 @@ from posecache.models.settings import Import
 from posecache.samples.settings import Expected
 from posecache.scores.settings import Measure
 from posecache.tables.specs import TABLES
-from posecache.training.recipe import Learning
+from posecache.training.recipe import Learning, Validating
 
 RULES = {
     "samples": "prepare_samples",
@@ -36,6 +36,7 @@ class Job:
     output: str
     thing: Thing
     upstream: tuple["Job", ...]
+    beside: tuple["Job", ...] = ()
 
     @property
     def timed(self) -> list[Path]:
@@ -53,8 +54,8 @@ class Job:
 
     @property
     def inputs(self) -> list[str]:
-        """What must be there before the job: what it reads, and files that the options name."""
-        return [*self.reads, *self.thing.described]
+        """What must be there before the job: what it reads, and what has no say in the thing."""
+        return [*self.reads, *self.thing.described, *(job.output for job in self.beside)]
 
     @cached_property
     def key(self) -> str:
@@ -100,8 +101,8 @@ class Stages:
     def _job(self, thing: Thing) -> Job:
         output = self.places.output(thing)
         if output not in self._jobs:
-            upstream = tuple(self._job(part) for part in thing.parts)
-            self._jobs[output] = Job(self._rule(thing), output, thing, upstream)
+            upstream, beside = (tuple(map(self._job, t)) for t in (thing.parts, thing.beside))
+            self._jobs[output] = Job(self._rule(thing), output, thing, upstream, beside)
         return self._jobs[output]
 
     def _rule(self, thing: Thing) -> str:
@@ -149,7 +150,16 @@ class Stages:
         options += ["--logits", *(f"{t}={folder}" for t, folder in stores)] if stores else []
         init = train.init and train.init.model_copy(update={"weights": self.places.init(name)})
         options += to_options(Learning(distil=self.config.distil(name), init=init))
-        return options + to_options(self.config.recipe(name))
+        return options + to_options(self.config.recipe(name)) + to_options(self.validating(name))
+
+    def validating(self, name: str) -> Validating:
+        """What a trained model is validated on."""
+        benchmarks = {
+            benchmark: {**entry.model_dump(), "samples": self.places.samples(entry.samples)}
+            for benchmark, entry in self.things.validated_on(name).items()
+        }
+        flip = self.config.logits.flip if benchmarks else True
+        return Validating.model_validate({"benchmarks": benchmarks, "flip": flip})
 
     def training_logits(self, name: str) -> list[tuple[str, str]]:
         """The teachers and the folders of the logit stores that a training run reads."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from posecache import files, skeletons
-from posecache.config.schema import Config
+from posecache.config.schema import Benchmark, Config
 from posecache.datasets.records import GROUND_TRUTH
 from posecache.logits.settings import Caching
 from posecache.skeletons import files_of
@@ -29,6 +29,8 @@ class Thing:
     files: tuple[str, ...] = ()  # that are on disk already
     parts: tuple["Thing", ...] = ()  # other things
     described: tuple[str, ...] = ()  # files whose content stands in `values`
+    # Other things that its job reads, and that have no say in what it is.
+    beside: tuple["Thing", ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -129,13 +131,37 @@ class Things:
             self.find("logits", t, s) for t in teachers if t not in caches for s in train.samples
         ]
         parts += [self.find("model", source)] if source is not None else []
+        watched = self._watched(name)
+        if self.config.recipe(name).keep == "best":
+            values["best"] = self._judged_by(name)
+            parts, watched = list(dict.fromkeys([*parts, *watched])), []
         return Thing(
             "model",
             (name,),
             files.as_json(values),
             files=tuple(dict.fromkeys(given)),
             parts=tuple(parts),
+            beside=tuple(watched),
         )
+
+    def validated_on(self, model: str) -> dict[str, Benchmark]:
+        """The benchmarks on which a model is validated while it is trained."""
+        if self.config.recipe(model).validate_epochs is None:
+            return {}
+        return {name: self.config.benchmarks[name] for name in self.config.benchmarks_of(model)}
+
+    def _watched(self, model: str) -> list[Thing]:
+        """The sample sets of those benchmarks."""
+        found = dict.fromkeys(entry.samples for entry in self.validated_on(model).values())
+        return [self.find("samples", name) for name in found]
+
+    def _judged_by(self, model: str) -> dict[str, Any]:
+        """What tells which epoch of a run is best, besides the sample sets."""
+        return {
+            "every": self.config.recipe(model).validate_epochs,
+            "flip": self.config.logits.flip,
+            "benchmarks": {name: self._measure(name) for name in self.validated_on(model)},
+        }
 
     def _logits(self, model: str, samples: str) -> Thing:
         values = self.caching(model, samples).model_dump(mode="json")
@@ -144,16 +170,20 @@ class Things:
 
     def _score(self, model: str, benchmark: str) -> Thing:
         entry = self.config.benchmarks[benchmark]
-        other = entry.shared_with
-        values = {
-            "shared_with": other and skeletons.load(other).keypoints,
-            **entry.model_dump(mode="json", exclude={"samples", "shared_with"}),
-        }
+        other, values = entry.shared_with, self._measure(benchmark)
         parts = (self.find("logits", model, entry.samples), self.find("samples", entry.samples))
         described = () if other is None else tuple(files_of(other))
         return Thing(
             "score", (model, benchmark), files.as_json(values), parts=parts, described=described
         )
+
+    def _measure(self, benchmark: str) -> dict[str, Any]:
+        """What a benchmark measures."""
+        entry = self.config.benchmarks[benchmark]
+        return {
+            "shared_with": entry.shared_with and skeletons.load(entry.shared_with).keypoints,
+            **entry.model_dump(mode="json", exclude={"samples", "shared_with"}),
+        }
 
     def _table(self, name: str) -> Thing:
         tables, published = self.config.tables, None

@@ -74,12 +74,10 @@ def _differing(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> lis
     return [name for name in shapes[0] | shapes[1] if shapes[0].get(name) != shapes[1].get(name)]
 
 
-def as_bytes(model: nn.Module) -> bytes:
-    """The content of weights.pt: every weight by its name in MMPose."""
+def as_bytes(state: Mapping[str, Tensor]) -> bytes:
+    """The content of weights.pt: every weight of a `state_dict` by its name in MMPose."""
     buffer = io.BytesIO()
-    torch.save(
-        {name: weight.cpu().contiguous() for name, weight in model.state_dict().items()}, buffer
-    )
+    torch.save({name: weight.cpu().contiguous() for name, weight in state.items()}, buffer)
     return buffer.getvalue()
 
 

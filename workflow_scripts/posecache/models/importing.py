@@ -50,7 +50,7 @@ def import_model(
         if settings.heatmap is not None:
             raise ValueError(f"{source}: `head: heatmap` is for ONNX files")
         network = checkpoint.network(source, num_keypoints, size)
-        model, weights = to_bytes(network, size), checkpoint.as_bytes(network)
+        model, weights = to_bytes(network, size), checkpoint.as_bytes(network.state_dict())
     else:
         check_graph(source, num_keypoints, size, settings.head)
         model = source.read_bytes()

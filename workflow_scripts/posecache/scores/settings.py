@@ -38,6 +38,10 @@ NUMBERS = {
 }
 
 
+# The one that a run is watched by.
+HEADLINES = {"oks": "AP", "pckh": "mean"}
+
+
 class Measure(Settings):
     """A metric, and the protocol by which it is measured."""
 

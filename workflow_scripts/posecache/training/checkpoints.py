@@ -1,11 +1,15 @@
-"""A training run's state on disk: checkpoint.pt, from which a run goes on to the same bits."""
+"""A training run's state on disk: checkpoint.pt, from which a run goes on to the same bits.
+
+Beside it lie history.csv and, once the run was validated, best.pt and best.json.
+"""
 
 import io
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +17,39 @@ import torch
 from torch import Tensor, nn
 
 from posecache import files
+from posecache.models.checkpoint import as_bytes
 from posecache.training.history import HISTORY, Tally, as_csv
 from posecache.training.recipe import Recipe
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, BEST, ABOUT_BEST = "checkpoint.pt", "best.pt", "best.json"
 FORMAT = 2  # of checkpoint.pt
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The state with the highest mean score of all that were validated; of equal ones the first."""
+
+    epoch: int  # after which it was
+    scores: Mapping[str, float]  # by benchmark
+    weights: Mapping[str, Tensor]  # of the network that was scored, on the CPU
+
+    @staticmethod
+    def of(model: nn.Module, epoch: int, scores: Mapping[str, float]) -> "Best":
+        """A model as it is now."""
+        state = model.state_dict().items()
+        return Best(epoch, scores, {name: weight.to("cpu", copy=True) for name, weight in state})
+
+    @cached_property
+    def score(self) -> float:
+        """The mean over the benchmarks."""
+        return sum(self.scores.values()) / len(self.scores)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """All but the weights."""
+        return {"epoch": self.epoch, "score": self.score, "scores": dict(self.scores)}
 
 
 @dataclass
@@ -32,13 +62,24 @@ class Run:
     epoch: int = 0  # finished ones
     history: list[dict[str, float]] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)  # of the epoch in hand
+    best: Best | None = None
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is scored, and kept at the end."""
+        return self.average or self.model
 
 
 class Checkpoints:
-    """When a run is saved, and where; `folder` holds checkpoint.pt and history.csv."""
+    """When a run is saved, and where."""
 
-    def __init__(self, folder: Path, identity: str, recipe: Recipe) -> None:
+    def __init__(
+        self, folder: Path, identity: str, recipe: Recipe, validation: str | None = None
+    ) -> None:
+        """`validation` is the identity of what the run is validated on, if it is."""
         self.folder, self.identity, self.recipe = folder, identity, recipe
+        self.validation = validation
+        self._kept: Best | None = None  # that best.pt holds
         self._saved = time.monotonic()
 
     def due(self, run: Run) -> bool:
@@ -50,7 +91,7 @@ class Checkpoints:
         return ended and (last or run.epoch % self.recipe.checkpoint_epochs == 0)
 
     def save(self, run: Run) -> None:
-        """history.csv, then checkpoint.pt, each whole or not at all.
+        """history.csv, checkpoint.pt, and what the best state so far is, each whole or not at all.
 
         Raises ValueError for a loss or a weight that is not finite: what stands is kept.
         """
@@ -60,20 +101,33 @@ class Checkpoints:
                 done = f"{run.epoch} epochs and {run.tally.steps} steps"
                 raise ValueError(f"after {done}: {name} is not finite")
         progress = {"epoch": run.epoch, "history": run.history, "tally": run.tally.record()}
+        about = {"validation": self.validation, "best": run.best and run.best.about}
         record: dict[str, Any] = {
             "model": run.model.state_dict(),
             "average": run.average.state_dict() if run.average is not None else None,
             "optimizer": run.optimizer.state_dict(),
+            "best": run.best and dict(run.best.weights),
             "random": _random_state(),
-            "meta": json.dumps({"format": FORMAT, "identity": self.identity, **progress}),
+            "meta": json.dumps({"format": FORMAT, "identity": self.identity, **progress, **about}),
         }
         buffer = io.BytesIO()
         torch.save(record, buffer)
         if run.history:
             files.write_atomically(self.folder / HISTORY, as_csv(run.history))
         files.write_atomically(self.folder / CHECKPOINT, buffer.getvalue())
+        self._keep(run.best)
         self._saved = time.monotonic()
         run.tally.resume()
+
+    def _keep(self, best: Best | None) -> None:
+        """Let best.pt and best.json hold the best state."""
+        if best is None:  # they are an earlier run's
+            for name in (ABOUT_BEST, BEST):
+                (self.folder / name).unlink(missing_ok=True)
+        elif best is not self._kept:
+            files.write_atomically(self.folder / BEST, as_bytes(best.weights))
+            files.write_json(self.folder / ABOUT_BEST, best.about)
+        self._kept = best
 
     def load(self, run: Run) -> None:
         """Let a fresh run be the one that was saved; it stays fresh if that is another one."""
@@ -86,6 +140,13 @@ class Checkpoints:
             what = "recipe or other data" if meta.get("format") == FORMAT else "version"
             logger.info("%s is of another %s: training starts from the beginning", path, what)
             return
+        # Checkpoints of runs that could not be validated yet do not say so.
+        same = meta.get("validation") == self.validation
+        if self.recipe.keep == "best" and not same:
+            logger.info("%s was not validated like this: training starts from the beginning", path)
+            return
+        if same and record.get("best") is not None:
+            run.best = Best(meta["best"]["epoch"], meta["best"]["scores"], record["best"])
         run.model.load_state_dict(record["model"])
         run.optimizer.load_state_dict(record["optimizer"])
         if run.average is not None:

@@ -15,6 +15,7 @@ from posecache.training.batch import Batch
 
 HISTORY = "history.csv"
 FETCHED_EVERY = 5.0  # s: until then losses stay on their device, so that no step waits for it
+VALIDATED = "val/"  # before a benchmark's name; such a column has values only where it was scored
 # The last values of each step, after its loss parts.
 LOSS, NORM, PREDICTED, EXPECTED = "loss", "grad_norm", "predicted", "expected"
 
@@ -100,9 +101,13 @@ class Tally:
 
 
 def as_csv(history: list[dict[str, float]]) -> str:
-    """history.csv: a row an epoch, rounded to six digits after the point."""
+    """history.csv: a row an epoch, rounded to six digits after the point.
+
+    A column is empty in the rows that lack it.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+    names = dict.fromkeys(name for row in history for name in row)
+    writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: round(v, 6) for k, v in row.items()} for row in history)
     return text.getvalue()

@@ -13,7 +13,7 @@ Shapes: B samples, K student keypoints, Kt teacher keypoints, Wx and Wy bins.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import torch
@@ -59,6 +59,11 @@ class Objective:
     distil: Distil | None = None  # None: labels only
     beta: float = BETA  # the 10 of softmax(10 * logits)
     split_ratio: float = SPLIT_RATIO
+    _of_labels: LabelLoss = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Found once: what is compiled looks nothing up.
+        object.__setattr__(self, "_of_labels", LABEL_LOSSES[self.label_loss])
 
     def parts(
         self, simcc_x: Tensor, simcc_y: Tensor, truth: Truth, targets: Mapping[str, TeacherTarget]
@@ -93,7 +98,7 @@ class Objective:
     def _label_part(self, pred: Pair, truth: Truth) -> Tensor:
         if self.as_authors:
             return kl_discret(pred, truth, self.beta)
-        loss = LABEL_LOSSES[self.label_loss](pred, truth, self.beta, self.split_ratio)
+        loss = self._of_labels(pred, truth, self.beta, self.split_ratio)
         return loss.sum() / truth.weight.numel()
 
     def weights(self, progress: float) -> dict[str, float]:

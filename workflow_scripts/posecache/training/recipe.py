@@ -3,7 +3,7 @@
 Each field is also an option of `train_student.py`; its description is that option's help.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,6 +22,7 @@ from posecache.models.networks import NETWORKS
 from posecache.models.settings import Part
 from posecache.names import Names
 from posecache.samples.settings import Augmentation
+from posecache.scores.settings import Measure
 from posecache.settings import Name, NonNegative, Seed, Settings, Share
 
 # The losses that compare a student with labels; losses.LabelLoss says what one takes and gives.
@@ -34,7 +35,8 @@ LABEL_LOSSES: Names[Callable[..., Any]] = Names(
     attributes=("__call__",),
 )
 WINDOW_CHUNKS = 16  # pooled and shuffled together; a training run reads one window ahead
-UNVALUED = {"checkpoint_epochs", "checkpoint_minutes"}  # keys that change no weight
+# Keys that change no weight of a run; `keep` chooses among those of its epochs.
+UNVALUED = {"checkpoint_epochs", "checkpoint_minutes", "validate_epochs", "keep"}
 NESTED = ("augmentation", "final_augmentation")
 OF_EQUATION_8 = ("decay", "temperatures", "where", "confidence")  # keys of `distil`
 
@@ -104,6 +106,12 @@ class Recipe(Settings):
     checkpoint_minutes: PositiveFloat = Field(
         10, description="minutes between checkpoints, within epochs too"
     )
+    validate_epochs: PositiveInt | None = Field(
+        None, description="epochs between validations on the model's benchmarks; null: none"
+    )
+    keep: Literal["last", "best"] = Field(
+        "last", description="best: the model is that of the epoch with the highest mean score"
+    )
     seed: Seed = Field(0, description="of the weights, the order and the augmentation")
 
     @field_validator("variant")
@@ -124,7 +132,7 @@ class Recipe(Settings):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What tells runs apart."""
+        """What tells runs apart, down to their last weights."""
         return self.model_dump(mode="json", exclude=UNVALUED)
 
     def augmentation_at(self, epoch: int) -> Augmentation:
@@ -211,6 +219,14 @@ def _beside_the_authors_code(recipe: Recipe, distil: Distil) -> Iterator[str]:
             yield f"distil.{key}: authors-code has its own decay and weights, so not {key}: {value}"
 
 
+def unjudged(recipe: Recipe, benchmarks: Collection[str]) -> Iterator[str]:
+    """Why it cannot be told which epoch is best, under the key in question."""
+    if recipe.keep == "best" and recipe.validate_epochs is None:
+        yield "training.keep: best needs `validate_epochs`, between which epochs to choose"
+    elif recipe.keep == "best" and not benchmarks:
+        yield "training.keep: best needs a benchmark, and this model is scored on none"
+
+
 def untaught(distil: Distil | None, unlabelled: Sequence[str]) -> Iterator[str]:
     """Why nothing would be learnt from sample sets without labels, under the key in question."""
     if unlabelled and (distil is None or not distil.teaches):
@@ -238,6 +254,23 @@ class Learning(Settings):
     )
     init: Init | None = Field(
         None, description="weights to start from: a file, or {weights, part}; null: random ones"
+    )
+
+
+class Validated(Measure):
+    """A benchmark of a model in training."""
+
+    samples: str  # folder of a sample store
+
+
+class Validating(Settings):
+    """What a model in training is validated on."""
+
+    benchmarks: dict[Name, Validated] = Field(
+        {}, description="{name: {samples: FOLDER, metric: oks or pckh, ...}, ...}"
+    )
+    flip: bool = Field(
+        True, description="validate the mean of the crop's and the mirrored crop's logits"
     )
 
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from posecache import logits, samples, skeletons
 from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
@@ -16,10 +17,15 @@ from posecache.models.networks import NETWORKS
 from posecache.samples.store import SampleStore
 from posecache.training.identity import identity
 from posecache.training.losses import Objective
-from posecache.training.recipe import Learning, Recipe
+from posecache.training.recipe import Learning, Recipe, Validating, unjudged
 from posecache.training.stream import Stream, TrainingSet
 from posecache.training.teaching import Teacher, Teaching
 from posecache.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from posecache.training.validation import Validation
+
+NOT_VALIDATED = Validating()
 
 
 def open_sets(
@@ -71,10 +77,11 @@ def make_trainer(
     memory_mb: float,
     device: str = "cpu",
     threads: int = 1,
+    validating: Validating = NOT_VALIDATED,
 ) -> Trainer:
     """The run that trains a student of the union of all skeletons of its sets and teachers.
 
-    Raises ValueError for whatever Teaching, Stream and the network refuse.
+    Raises ValueError for whatever Teaching, Stream, Validation and the network refuse.
     """
     teachers = {
         name: Teacher.of(store, skeletons.load(store.skeleton))
@@ -93,16 +100,32 @@ def make_trainer(
     )
     network = NETWORKS[recipe.network]
     objective = Objective(label_loss=recipe.loss, distil=learning.distil)
+    teaching = Teaching(recipe, skeleton, teachers, device, as_authors=objective.as_authors)
     return Trainer(
         recipe,
         objective,
-        Teaching(recipe, skeleton, teachers, device, as_authors=objective.as_authors),
+        teaching,
         stream,
         partial(network.build, recipe.variant, skeleton.num_keypoints, recipe.input_size),
         folder,
         identity=identity(recipe, learning, sets),
         init=learning.init,
+        validation=_validation(validating, teaching, folder, threads),
     )
+
+
+def _validation(
+    validating: Validating, teaching: Teaching, folder: Path, threads: int
+) -> "Validation | None":
+    """What validates the run, if it is asked for; ValueError where its best epoch is and cannot be
+    told."""
+    for problem in unjudged(teaching.recipe, validating.benchmarks):
+        raise ValueError(problem)
+    if teaching.recipe.validate_epochs is None or not validating.benchmarks:
+        return None
+    from posecache.training.validation import Validation
+
+    return Validation(validating, teaching, folder, threads)
 
 
 def train(name: str, trainer: Trainer, stops: Sequence[str] = ()) -> None:
@@ -126,4 +149,4 @@ def train(name: str, trainer: Trainer, stops: Sequence[str] = ()) -> None:
         source="trained by posecache",
         extra={"training": trainer.identity},
     )
-    write_model(trainer.folder, card, content, as_bytes(model))
+    write_model(trainer.folder, card, content, as_bytes(model.state_dict()))

@@ -108,9 +108,13 @@ class Teaching:
             )
         images = self.warp(batch, matrix, recipe.input_size)
         images = pixels.augment(images, varied, np.random.default_rng([recipe.seed, step, 3]))
-        images = torch.addcmul(self._shift, images, self._scale)
+        images = self.normalised(images)
         targets = {name: self.target(name, batch, matrix, view) for name in self.teachers}
         return images, self.truth(batch, matrix), targets
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """The network's input of images (B, 3, H, W), 0-255, on the training device."""
+        return torch.addcmul(self._shift, images, self._scale)
 
     def warp(self, batch: Batch, matrix: Tensor, size: tuple[int, int]) -> Tensor:
         """Crops (B, 3, H, W), 0-255, of `size` (W, H), that `matrix` (B, 2, 3) cuts from images."""

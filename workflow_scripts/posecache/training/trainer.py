@@ -4,9 +4,10 @@ The loop knows neither architectures nor teachers: it is given a factory of netw
 that `teaching` has prepared.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -19,7 +20,7 @@ from posecache.models.checkpoint import load_into
 from posecache.stage import StoppedError
 from posecache.training import history, schedule
 from posecache.training.batch import Batch
-from posecache.training.checkpoints import Checkpoints, Run
+from posecache.training.checkpoints import Best, Checkpoints, Run
 from posecache.training.history import Tally
 from posecache.training.losses import Objective
 from posecache.training.recipe import Init, Recipe
@@ -27,11 +28,16 @@ from posecache.training.stream import Stream
 from posecache.training.teaching import Teaching
 from posecache.training.watching import Watch, spreads
 
+if TYPE_CHECKING:
+    from posecache.training.validation import Validation  # COCO's evaluation is not everywhere
+
 NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
+
+logger = logging.getLogger(__name__)
 
 
 class Trainer:
-    """Trains one student; `folder` holds checkpoint.pt and history.csv."""
+    """Trains one student; `folder` holds checkpoint.pt and what lies beside it."""
 
     def __init__(
         self,
@@ -44,17 +50,21 @@ class Trainer:
         *,
         identity: str,
         init: Init | None = None,
+        validation: "Validation | None" = None,
     ) -> None:
         """`network` makes a fresh network; `init` names a file of weights to start from."""
         self.recipe, self.objective, self.teaching = recipe, objective, teaching
         self.stream, self.network, self.folder = stream, network, folder
         self.device, self.identity, self.init = teaching.device, identity, init
         self.total_steps = recipe.epochs * stream.steps_per_epoch
-        self._checkpoints = Checkpoints(folder, identity, recipe)
+        self.validation = validation
+        judge = None if validation is None else validation.identity
+        self._checkpoints = Checkpoints(folder, identity, recipe, judge)
         self._watch = Watch(recipe, stream, self.total_steps)
 
     def train(self, stops: Sequence[str] = ()) -> nn.Module:
-        """Train to the last epoch, from the checkpoint if there is one; returns the final model.
+        """Train to the last epoch, from the checkpoint if there is one; returns the model that is
+        kept.
 
         `stops` lists the signals that ask to stop, as they come: then the step is finished, a
         checkpoint is written, and StoppedError is raised. Raises ValueError for a loss or a weight
@@ -64,13 +74,18 @@ class Trainer:
         done = self._steps(run)
         bar = tqdm(total=self.total_steps, initial=done, unit="step", mininterval=5)
         with logging_redirect_tqdm(), bar:
+            self._validate(run, stops)  # for a process that ended before it could
             while run.epoch < self.recipe.epochs:
                 weights = self.objective.weights(run.epoch / self.recipe.epochs)
                 run.tally.resume()
                 for batch in run.tally.timed(self.stream.epoch(run.epoch, run.tally.steps)):
                     self.step(run, batch, weights)
                     self._keep(run, bar, stops)
-        return run.average or run.model
+                self._validate(run, stops)
+        if self.recipe.keep == "best":
+            assert run.best is not None
+            run.judged.load_state_dict(run.best.weights)
+        return run.judged
 
     def _keep(self, run: Run, bar: tqdm, stops: Sequence[str]) -> None:
         """After a step: the row of an epoch that has ended, the checkpoint and the bar."""
@@ -86,8 +101,31 @@ class Trainer:
         if stops or self._checkpoints.due(run):
             self._checkpoints.save(run)
         if stops and step < self.total_steps:
-            raise StoppedError(f"{stops[0]} after step {step} of {self.total_steps}")
+            raise self._stopped(run, stops)
         bar.update()
+
+    def _validate(self, run: Run, stops: Sequence[str]) -> None:
+        """Score the epoch that has just ended, if that is due and was not done."""
+        if self.validation is None or run.tally.steps or not self.validation.due(run.epoch):
+            return
+        row = run.history[-1]
+        if any(name.startswith(history.VALIDATED) for name in row):
+            return
+        scores = self.validation.scores(run.judged, stops)
+        if scores is None:
+            self._checkpoints.save(run)
+            raise self._stopped(run, stops)
+        row |= {history.VALIDATED + name: score for name, score in scores.items()}
+        found = Best.of(run.judged, run.epoch, scores)
+        if run.best is None or found.score > run.best.score:
+            run.best = found
+        told = ", ".join(f"{name} {score:.1f}" for name, score in scores.items())
+        best = f"best: {run.best.score:.1f} after epoch {run.best.epoch}"
+        logger.info("epoch %d: %s; mean %.1f, %s", run.epoch, told, found.score, best)
+        self._checkpoints.save(run)
+
+    def _stopped(self, run: Run, stops: Sequence[str]) -> StoppedError:
+        return StoppedError(f"{stops[0]} after step {self._steps(run)} of {self.total_steps}")
 
     def _steps(self, run: Run) -> int:
         """How many steps a run has taken."""
