@@ -79,7 +79,9 @@ class Bench:
         own = {"variant": student, "ema": EMA[student], "batch_size": batch}
         return Recipe.model_validate(short | own)
 
-    def train(self, teaching: Teaching, people: Batch, *, fixed: bool = False) -> Measured:
+    def train(
+        self, teaching: Teaching, people: Batch, *, fixed: bool = False, compiled: bool = False
+    ) -> Measured:
         """The second epoch of a run; every teacher weighs alike."""
         recipe, names = teaching.recipe, dict.fromkeys(teaching.teachers, 0.5)
         size = (recipe.variant, teaching.skeleton.num_keypoints, recipe.input_size)
@@ -92,19 +94,22 @@ class Bench:
                 partial(NETWORKS[recipe.network].build, *size),
                 Path(name),
                 identity="benchmark",
+                compiled=compiled,
             )
             forget(self.device)
             run.train()
             peak, row = used(self.device), run.start().history[-1]
         return Measured(row["samples_per_s"], row["data_wait"] / row["seconds"], peak)
 
-    def cached(self, recipe: Recipe, count: int, *, fixed: bool) -> Measured:
+    def cached(
+        self, recipe: Recipe, count: int, *, fixed: bool, compiled: bool = False
+    ) -> Measured:
         """Training with some of the teachers cached."""
         people = heard(self.people, count)
         teachers = {name: as_teacher(*TEACHERS[name]) for name in people.teachers}
         kind = FixedTeaching if fixed else Teaching
         taught = kind(recipe, skeletons.load(UNION), teachers, self.device)
-        return self.train(taught, people, fixed=fixed)
+        return self.train(taught, people, fixed=fixed, compiled=compiled)
 
     def live(self, recipe: Recipe, make: Callable[[str], LiveTeacher]) -> Measured:
         """Training with all teachers running, each made by its name."""
@@ -135,6 +140,7 @@ def known(value: float, form: str) -> str:
 
 def forget(device: str) -> None:
     """Count the device's memory from now on."""
+    torch._dynamo.reset()  # what was compiled
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
@@ -155,8 +161,14 @@ def runtime_offers(device: str) -> bool:
     return f"{device.upper()}ExecutionProvider" in onnxruntime.get_available_providers()
 
 
-def students(bench: Bench, names: Sequence[str], batches: Sequence[int]) -> None:
-    """Each student's rows: with cached teachers at each batch size, with live ones at the first."""
+def students(
+    bench: Bench, names: Sequence[str], batches: Sequence[int]
+) -> dict[tuple[str, int], Measured | None]:
+    """Each student's rows: with cached teachers at each batch size, with live ones at the first.
+
+    Returns those of two cached teachers and a fixed batch, by student and batch size.
+    """
+    plain = {}
     for student in names:
         two = {}
         for batch in batches:
@@ -166,10 +178,20 @@ def students(bench: Bench, names: Sequence[str], batches: Sequence[int]) -> None
                 fixed = bench.report((*what, "fixed"), partial(way, count, fixed=True))
                 made = partial(way, count, fixed=False)
                 two[batch] = bench.report((*what, "made"), made, fixed, "fixed")
+            plain[student, batch] = fixed
         for kind, make in runners(bench, batches[0]).items():
             what = (f"RTMPose-{student}", batches[0], f"two live, {kind}")
             live = partial(bench.live, bench.recipe(student, batches[0]), make)
             bench.report((*what, "made"), live, two[batches[0]], "two cached")
+    return plain
+
+
+def compiled(bench: Bench, plain: Mapping[tuple[str, int], Measured | None]) -> None:
+    """The rows of compiled networks and losses, beside those of the same runs as they are."""
+    for (student, batch), beside in plain.items():
+        what = (f"RTMPose-{student}", batch, SPOKEN[2], "fixed, compiled")
+        way = partial(bench.cached, bench.recipe(student, batch), 2, fixed=True, compiled=True)
+        bench.report(what, way, beside, "fixed")
 
 
 def runners(bench: Bench, batch: int) -> Mapping[str, Callable[[str], LiveTeacher]]:
@@ -238,9 +260,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         people = make_people(given.rows)
         bench = Bench(people, Path(name), given.device, given.threads, given.steps, until)
-        students(bench, given.students, given.batch)
+        plain = students(bench, given.students, given.batch)
         if runtime_offers(given.device):
             caching(bench, min(64, given.rows), given.looks)
+        compiled(bench, plain)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ rule train_student:
         runtime=4320,
         gpu=GPUS,
         device=DEVICE,
+        compile=str(CONFIG.compute.compile).lower(),
         cache_mb=CONFIG.compute.memory_mb,
     params:
         options=lambda wildcards: STAGES.train_student(wildcards.model),
@@ -29,7 +30,7 @@ rule train_student:
     shell:
         "trap : TERM USR1; "
         "python {resources.scripts:q}/train_student.py {params.options:q} --memory-mb {resources.cache_mb}"
-        " --device {resources.device} --threads {threads} --out {params.out:q}"
+        " --device {resources.device} --compile {resources.compile} --threads {threads} --out {params.out:q}"
         " --record {params.record:q} 2>&1"
         " | (trap '' TERM USR1; exec tee -a {log:q}.history > {log:q})"
 

@@ -64,9 +64,10 @@ def test_what_would_begin_too_late_is_left_out(
     gpu: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench = gpu.Bench(gpu.make_people(1), tmp_path, "cpu", 1, 1, time.monotonic())
-    gpu.students(bench, ["t"], [256])
+    gpu.compiled(bench, gpu.students(bench, ["t"], [256]))
     rows = capsys.readouterr().out.splitlines()
-    assert len(rows) >= 7
+    assert len(rows) >= 8
+    assert rows[-1].startswith("| RTMPose-t | 256 | two cached | fixed, compiled | time was up ")
     assert all("time was up" in row for row in rows)
 
 

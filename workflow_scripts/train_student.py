@@ -34,6 +34,9 @@ def parse_arguments() -> argparse.Namespace:
     add_options(parser, Learning)
     parser.add_argument("--memory-mb", type=int, default=2000, help="for decoded samples")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument(
+        "--compile", choices=["true", "false"], default="false", help="the network and the losses"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     records.add_option(parser)
@@ -81,6 +84,7 @@ def trainer(arguments: argparse.Namespace) -> Trainer:
         device=arguments.device,
         threads=arguments.threads,
         validating=from_options(arguments, Validating),
+        compiled=arguments.compile == "true",
     )
 
 

@@ -56,6 +56,7 @@ def trainer(
     identity: str = "a",
     init: Init | None = None,
     device: str = "cpu",
+    compiled: bool = False,
     streams: type[Stream] = Stream,
     teachings: type[Teaching] = Teaching,
     **changes: Any,
@@ -72,6 +73,7 @@ def trainer(
         folder,
         identity=identity,
         init=init,
+        compiled=compiled,
     )
 
 

@@ -176,6 +176,7 @@ class Compute(Settings):
     """What a job may use."""
 
     device: Literal["cpu", "cuda"] = "cpu"
+    compile: bool = False  # the networks that are trained, by PyTorch
     threads: PositiveInt = 1
     memory_mb: PositiveInt = 2000
 

@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +57,7 @@ class Run:
     """All mutable state of a training run, but for PyTorch's own random numbers."""
 
     model: nn.Module
+    forward: Callable[..., Any]  # the model's, perhaps compiled
     average: nn.Module | None
     optimizer: torch.optim.AdamW
     epoch: int = 0  # finished ones

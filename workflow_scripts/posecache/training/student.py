@@ -78,6 +78,7 @@ def make_trainer(
     device: str = "cpu",
     threads: int = 1,
     validating: Validating = NOT_VALIDATED,
+    compiled: bool = False,
 ) -> Trainer:
     """The run that trains a student of the union of all skeletons of its sets and teachers.
 
@@ -111,6 +112,7 @@ def make_trainer(
         identity=identity(recipe, learning, sets),
         init=learning.init,
         validation=_validation(validating, teaching, folder, threads),
+        compiled=compiled,
     )
 
 

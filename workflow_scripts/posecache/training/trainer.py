@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from tqdm import tqdm
@@ -21,8 +21,9 @@ from posecache.stage import StoppedError
 from posecache.training import history, schedule
 from posecache.training.batch import Batch
 from posecache.training.checkpoints import Best, Checkpoints, Run
+from posecache.training.compiling import Compiled
 from posecache.training.history import Tally
-from posecache.training.losses import Objective
+from posecache.training.losses import Objective, TeacherTarget, Truth
 from posecache.training.recipe import Init, Recipe
 from posecache.training.stream import Stream
 from posecache.training.teaching import Teaching
@@ -51,13 +52,16 @@ class Trainer:
         identity: str,
         init: Init | None = None,
         validation: "Validation | None" = None,
+        compiled: bool = False,
     ) -> None:
-        """`network` makes a fresh network; `init` names a file of weights to start from."""
+        """`network` makes a fresh network; `init` names a file of weights to start from;
+        `compiled`: the network and the losses are, where PyTorch can."""
         self.recipe, self.objective, self.teaching = recipe, objective, teaching
         self.stream, self.network, self.folder = stream, network, folder
         self.device, self.identity, self.init = teaching.device, identity, init
         self.total_steps = recipe.epochs * stream.steps_per_epoch
-        self.validation = validation
+        self.validation, self.compiled = validation, compiled
+        self._losses = self._fast("the losses", self._measured)
         judge = None if validation is None else validation.identity
         self._checkpoints = Checkpoints(folder, identity, recipe, judge)
         self._watch = Watch(recipe, stream, self.total_steps)
@@ -146,8 +150,8 @@ class Trainer:
         images, truth, targets = self.teaching.prepare(batch, step, run.epoch)
         # bfloat16 on CUDA only: on a CPU it is slower than float32.
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            simcc_x, simcc_y = run.model(images)
-        parts = self.objective.parts(simcc_x.float(), simcc_y.float(), truth, targets)
+            simcc_x, simcc_y = run.forward(images)
+        parts, spread = self._losses(simcc_x, simcc_y, truth, targets)
         loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         run.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -158,9 +162,17 @@ class Trainer:
         if run.average is not None:
             assert recipe.ema is not None
             _blend(run.average, run.model, schedule.ema_momentum(step, recipe.ema))
-        values = {**parts, history.LOSS: loss, history.NORM: norm}
-        values |= spreads((simcc_x, simcc_y), truth, targets, self.objective.beta)
-        run.tally.note(step, rate, values)
+        run.tally.note(step, rate, {**parts, history.LOSS: loss, history.NORM: norm, **spread})
+
+    def _measured(
+        self, simcc_x: Tensor, simcc_y: Tensor, truth: Truth, targets: Mapping[str, TeacherTarget]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The loss's unweighted parts, and how far predictions and targets vary."""
+        parts = self.objective.parts(simcc_x.float(), simcc_y.float(), truth, targets)
+        return parts, spreads((simcc_x, simcc_y), truth, targets, self.objective.beta)
+
+    def _fast(self, what: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        return Compiled(what, function) if self.compiled else function
 
     def start(self) -> Run:
         """A fresh run, or the one that the checkpoint holds."""
@@ -172,7 +184,8 @@ class Trainer:
         if self.recipe.ema is not None:
             average = self._network()
             average.load_state_dict(model.state_dict())
-        run = Run(model=model, average=average, optimizer=_optimizer(model, self.recipe))
+        forward, optimizer = self._fast("the network", model), _optimizer(model, self.recipe)
+        run = Run(model=model, forward=forward, average=average, optimizer=optimizer)
         self._checkpoints.load(run)
         run.model.train()
         return run
