@@ -190,6 +190,7 @@ RECIPE: dict[str, Any] = {
     "checkpoint_minutes": 1,
     "validate_epochs": 1,
     "keep": "best",
+    "tensorboard": True,
     "drop_last": False,
     "seed": 9,
 }

@@ -13,6 +13,7 @@ import torch
 
 from posecache import records
 from posecache.config.options import add_options, from_options
+from posecache.report.curves import Curves
 from posecache.stage import run_stage, stop_signals
 from posecache.training.recipe import Learning, Recipe, Validating, clashes, untaught
 from posecache.training.student import make_trainer, open_sets, train
@@ -85,6 +86,7 @@ def trainer(arguments: argparse.Namespace) -> Trainer:
         threads=arguments.threads,
         validating=from_options(arguments, Validating),
         compiled=arguments.compile == "true",
+        show=Curves(arguments.out, tensorboard=recipe.tensorboard).show,
     )
 
 

@@ -36,7 +36,7 @@ LABEL_LOSSES: Names[Callable[..., Any]] = Names(
 )
 WINDOW_CHUNKS = 16  # pooled and shuffled together; a training run reads one window ahead
 # Keys that change no weight of a run; `keep` chooses among those of its epochs.
-UNVALUED = {"checkpoint_epochs", "checkpoint_minutes", "validate_epochs", "keep"}
+UNVALUED = {"checkpoint_epochs", "checkpoint_minutes", "validate_epochs", "keep", "tensorboard"}
 NESTED = ("augmentation", "final_augmentation")
 OF_EQUATION_8 = ("decay", "temperatures", "where", "confidence")  # keys of `distil`
 
@@ -111,6 +111,9 @@ class Recipe(Settings):
     )
     keep: Literal["last", "best"] = Field(
         "last", description="best: the model is that of the epoch with the highest mean score"
+    )
+    tensorboard: bool = Field(
+        False, description="write the history for TensorBoard too, which must be installed"
     )
     seed: Seed = Field(0, description="of the weights, the order and the augmentation")
 

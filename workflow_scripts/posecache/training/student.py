@@ -1,7 +1,7 @@
 """From samples and cached logits to a model's folder: one student, or one home-trained teacher."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,6 +79,7 @@ def make_trainer(
     threads: int = 1,
     validating: Validating = NOT_VALIDATED,
     compiled: bool = False,
+    show: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
 ) -> Trainer:
     """The run that trains a student of the union of all skeletons of its sets and teachers.
 
@@ -113,6 +114,7 @@ def make_trainer(
         init=learning.init,
         validation=_validation(validating, teaching, folder, threads),
         compiled=compiled,
+        show=show,
     )
 
 

@@ -53,14 +53,16 @@ class Trainer:
         init: Init | None = None,
         validation: "Validation | None" = None,
         compiled: bool = False,
+        show: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
     ) -> None:
         """`network` makes a fresh network; `init` names a file of weights to start from;
-        `compiled`: the network and the losses are, where PyTorch can."""
+        `compiled`: the network and the losses are, where PyTorch can; `show` is given the history
+        whenever it is saved."""
         self.recipe, self.objective, self.teaching = recipe, objective, teaching
         self.stream, self.network, self.folder = stream, network, folder
         self.device, self.identity, self.init = teaching.device, identity, init
         self.total_steps = recipe.epochs * stream.steps_per_epoch
-        self.validation, self.compiled = validation, compiled
+        self.validation, self.compiled, self.show = validation, compiled, show
         self._losses = self._fast("the losses", self._measured)
         judge = None if validation is None else validation.identity
         self._checkpoints = Checkpoints(folder, identity, recipe, judge)
@@ -103,7 +105,7 @@ class Trainer:
             run.epoch, run.tally = run.epoch + 1, Tally()
             self._watch.look(run.history[-1], whole=tally.whole)
         if stops or self._checkpoints.due(run):
-            self._checkpoints.save(run)
+            self._save(run)
         if stops and step < self.total_steps:
             raise self._stopped(run, stops)
         bar.update()
@@ -117,7 +119,7 @@ class Trainer:
             return
         scores = self.validation.scores(run.judged, stops)
         if scores is None:
-            self._checkpoints.save(run)
+            self._save(run)
             raise self._stopped(run, stops)
         row |= {history.VALIDATED + name: score for name, score in scores.items()}
         found = Best.of(run.judged, run.epoch, scores)
@@ -126,7 +128,12 @@ class Trainer:
         told = ", ".join(f"{name} {score:.1f}" for name, score in scores.items())
         best = f"best: {run.best.score:.1f} after epoch {run.best.epoch}"
         logger.info("epoch %d: %s; mean %.1f, %s", run.epoch, told, found.score, best)
+        self._save(run)
+
+    def _save(self, run: Run) -> None:
         self._checkpoints.save(run)
+        if self.show is not None and run.history:
+            self.show(run.history)
 
     def _stopped(self, run: Run, stops: Sequence[str]) -> StoppedError:
         return StoppedError(f"{stops[0]} after step {self._steps(run)} of {self.total_steps}")

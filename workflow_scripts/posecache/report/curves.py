@@ -1,0 +1,84 @@
+"""A training run's curves: its losses and validation scores by epoch.
+
+A history has one row an epoch, as `history.csv`: `epoch`, and numbers by name; a row may lack some.
+"""
+
+import importlib.util
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from posecache import files
+from posecache.training.history import LOSS, VALIDATED
+
+PICTURE, EVENTS = "curves.png", "tensorboard"
+PART = "L_"  # begins the names of the loss's unweighted parts
+
+History: TypeAlias = Sequence[Mapping[str, float]]
+
+
+class Curves:
+    """Keeps curves.png in a model's folder, and on demand event files for TensorBoard beside it."""
+
+    def __init__(self, folder: Path, *, tensorboard: bool = False) -> None:
+        """Raises ValueError if TensorBoard is asked for and not installed."""
+        if tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise ValueError("training.tensorboard: needs a package: pip install tensorboard")
+        self.folder, self.tensorboard = folder, tensorboard
+        self._events: Any = None
+        self._told: set[tuple[float, str]] = set()  # to TensorBoard, by epoch and name
+
+    def show(self, history: History) -> None:
+        """Bring the files up to date with a run's whole history."""
+        files.write_atomically(self.folder / PICTURE, as_png(draw(history)))
+        if self.tensorboard:
+            self._tell(history)
+
+    def _tell(self, history: History) -> None:
+        if self._events is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            # What an earlier process has told, of epochs that were taken again, is not shown.
+            self._events = SummaryWriter(self.folder / EVENTS, purge_step=0)
+        for row in history:
+            for name in row.keys() - {"epoch"}:
+                if (row["epoch"], name) not in self._told:
+                    self._events.add_scalar(name, row[name], row["epoch"])
+                    self._told.add((row["epoch"], name))
+        self._events.flush()
+
+
+def draw(history: History) -> Figure:
+    """The loss and its unweighted parts; below it the scores on each benchmark."""
+    names = list(dict.fromkeys(name for row in history for name in row))
+    losses = [name for name in names if name == LOSS or name.startswith(PART)]
+    scores = [name for name in names if name.startswith(VALIDATED)]
+    panels = {"loss": losses} | ({"score": scores} if scores else {})
+    figure = Figure(figsize=(8, 4 * len(panels)), layout="constrained")
+    axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+    for panel, (what, shown) in zip(axes, panels.items(), strict=True):
+        for name in shown:
+            _plot(panel, history, name)
+        panel.set_ylabel(what)
+        panel.grid(alpha=0.3)
+        panel.legend()
+    axes[-1].set_xlabel("epoch")
+    return figure
+
+
+def _plot(panel: Axes, history: History, name: str) -> None:
+    """One curve, through the epochs that have a value."""
+    rows = [row for row in history if name in row]
+    epochs, values = [row["epoch"] for row in rows], [row[name] for row in rows]
+    panel.plot(epochs, values, marker=".", label=name.removeprefix(VALIDATED))
+
+
+def as_png(figure: Figure) -> bytes:
+    """A figure as a PNG file."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100)
+    return content.getvalue()
