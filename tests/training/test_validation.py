@@ -156,6 +156,9 @@ def test_best_and_last_are_kept(data: TrainingSet, people: Path, tmp_path: Path,
     assert equal(second, tmp_path / "best.pt")
     assert equal(second if keep == "best" else last, tmp_path / WEIGHTS_FILE)
     assert not equal(last, tmp_path / "best.pt")
+    (tmp_path / "best.pt").unlink()  # as if killed before it was written
+    assert make(data, tmp_path, people, keep=keep, **OFTEN).start().epoch == 4
+    assert equal(second, tmp_path / "best.pt")
     about = files.read_json(tmp_path / "best.json")
     assert about["epoch"] == 2
     assert about["score"] == sum(about["scores"].values()) / 2

@@ -155,6 +155,7 @@ class Checkpoints:
         _set_random_state(record["random"])
         run.epoch, run.history = meta["epoch"], meta["history"]
         run.tally = Tally(**meta["tally"])
+        self._keep(run.best)  # a kill may have come before it
         done, steps = f"{run.epoch} of {self.recipe.epochs} epochs", run.tally.steps
         logger.info("resuming after %s%s", done, f" and {steps} steps" if steps else "")
 

@@ -77,6 +77,7 @@ class Trainer:
         that is not finite.
         """
         run = self.start()
+        self._show(run)  # a kill may have come before it
         done = self._steps(run)
         bar = tqdm(total=self.total_steps, initial=done, unit="step", mininterval=5)
         with logging_redirect_tqdm(), bar:
@@ -132,6 +133,9 @@ class Trainer:
 
     def _save(self, run: Run) -> None:
         self._checkpoints.save(run)
+        self._show(run)
+
+    def _show(self, run: Run) -> None:
         if self.show is not None and run.history:
             self.show(run.history)
 
