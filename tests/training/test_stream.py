@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import tiny
 from posecache import logits, samples, skeletons
 from posecache.training.batch import Batch
+from posecache.training.shares import Share
 from posecache.training.stream import Stream, TrainingSet, shuffled_chunks
 
 
@@ -144,6 +145,49 @@ def test_what_lies_before_the_first_step_is_not_read(sets: list[TrainingSet]) ->
     assert 7 < read[1] == read[2] <= 9
     assert read[3] == 4
     assert 1 < read[4] <= 3
+
+
+@pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.parametrize("changes", [{}, {"batch_size": 7, "drop_last": False}, {"memory_mb": 0}])
+def test_processes_have_parts_of_the_same_batches(
+    sets: list[TrainingSet], world: int, changes: dict[str, Any]
+) -> None:
+    """Chunks have two rows, so that the first of three processes has no part of any."""
+    streams = [stream(sets, share=Share(rank, world), **changes) for rank in range(world)]
+    for epoch, start in ((0, 0), (1, 0), (2, 1)):
+        whole = list(stream(sets, **changes).epoch(epoch, start))
+        parts = [list(source.epoch(epoch, start)) for source in streams]
+        for batch, *own in zip(whole, *parts, strict=True):
+            places = [part.part.places for part in own if part.part is not None]
+            assert sorted(np.concatenate(places).tolist()) == list(range(len(batch)))
+            for part, here in zip(own, places, strict=True):
+                assert 1 <= len(part) == len(here)
+                assert part.total == batch.total == len(batch)
+                for mine, all_ in zip(part.arrays, batch.arrays, strict=True):
+                    np.testing.assert_array_equal(mine, all_[here])
+                crops = batch.crops.images(here)
+                for mine, all_ in zip(part.crops.images(), crops, strict=True):
+                    np.testing.assert_array_equal(mine, all_)
+
+
+def test_a_process_keeps_its_own_rows_alone(sets: list[TrainingSet]) -> None:
+    alone, half = stream(sets), [stream(sets, share=Share(rank, 2)) for rank in range(2)]
+    for source in (alone, *half):
+        list(source.epoch(0))
+        assert source.resident
+    kept = [source.cached_bytes for source in half]
+    assert sum(kept) == alone.cached_bytes
+    assert max(kept) < 0.6 * alone.cached_bytes
+
+
+@pytest.mark.parametrize("changes", [{"batch_size": 2}, {"batch_size": 6, "drop_last": False}])
+def test_a_batch_too_small_for_all_processes_says_so(
+    sets: list[TrainingSet], changes: dict[str, Any]
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"20 samples in batches of \d: one of 2 is too small for 3"
+    ):
+        stream(sets, share=Share(0, 3), **changes)
 
 
 def test_too_few_samples_for_a_batch_say_so(sets: list[TrainingSet]) -> None:

@@ -11,7 +11,8 @@ from posecache import skeletons
 from posecache.models.networks import NETWORKS
 from posecache.training.losses import Objective
 from posecache.training.recipe import Distil, Init, Recipe
-from posecache.training.stream import Stream, TrainingSet
+from posecache.training.shares import Share
+from posecache.training.stream import ALONE, Stream, TrainingSet
 from posecache.training.teaching import Teacher, Teaching
 from posecache.training.trainer import Trainer
 
@@ -32,9 +33,11 @@ def recipe(**changes: Any) -> Recipe:
     return Recipe.model_validate(RECIPE | changes)
 
 
-def stream(data: TrainingSet, how: Recipe, kind: type[Stream] = Stream) -> Stream:
+def stream(
+    data: TrainingSet, how: Recipe, kind: type[Stream] = Stream, share: Share = ALONE
+) -> Stream:
     return kind(
-        [data], SKELETON,
+        [data], SKELETON, share=share,
         batch_size=how.batch_size, drop_last=how.drop_last, seed=how.seed, memory_mb=10,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from posecache.samples.flat_crops import FlatCrops
+from posecache.training.shares import Part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +30,15 @@ class Batch:
     box: np.ndarray  # (B, 4) xywh image px
     keypoints: np.ndarray  # (B, K, 2) image px, NaN where not labelled
     teachers: Mapping[str, CachedViews]
+    part: Part | None = None  # of which global batch; None: of none, it is whole
 
     def __len__(self) -> int:
         return len(self.box)
+
+    @property
+    def total(self) -> int:
+        """The number of samples of the global batch."""
+        return len(self) if self.part is None else self.part.total
 
     @property
     def arrays(self) -> list[np.ndarray]:

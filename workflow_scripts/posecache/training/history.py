@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from posecache.training.batch import Batch
+from posecache.training.shares import Sum, itself
 
 HISTORY = "history.csv"
 FETCHED_EVERY = 5.0  # s: until then losses stay on their device, so that no step waits for it
@@ -25,7 +26,7 @@ class Tally:
     """Running totals of an epoch; `totals` are sums over its steps."""
 
     steps: int = 0
-    samples: int = 0
+    samples: int = 0  # of all processes
     seconds: float = 0.0
     waited: float = 0.0  # s, for data
     totals: dict[str, float] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class Tally:
             if batch is None:
                 return
             self.waited += time.perf_counter() - before
-            self.samples += len(batch)
+            self.samples += batch.total
             yield batch
 
     def note(self, step: int, rate: float, values: Mapping[str, Tensor]) -> None:
@@ -61,10 +62,13 @@ class Tally:
         """Whether values have stayed on their device for long enough."""
         return time.perf_counter() - self._since >= FETCHED_EVERY
 
-    def fetch(self) -> None:
-        """Add up what was noted; ValueError names the first step whose loss is not finite."""
+    def fetch(self, total: Sum = itself) -> None:
+        """Add up what was noted; ValueError names the first step whose loss is not finite.
+
+        `total` makes one process' values (steps, values) those of all.
+        """
         if self._pending:
-            rows = torch.stack([values for *_, values in self._pending]).tolist()
+            rows = total(torch.stack([values for *_, values in self._pending])).tolist()
             for (step, rate, names, _), row in zip(self._pending, rows, strict=True):
                 self._add(step, {"lr": rate, **dict(zip(names, row, strict=True))})
             self._pending.clear()

@@ -66,17 +66,27 @@ class Objective:
         object.__setattr__(self, "_of_labels", LABEL_LOSSES[self.label_loss])
 
     def parts(
-        self, simcc_x: Tensor, simcc_y: Tensor, truth: Truth, targets: Mapping[str, TeacherTarget]
+        self,
+        simcc_x: Tensor,
+        simcc_y: Tensor,
+        truth: Truth,
+        targets: Mapping[str, TeacherTarget],
+        total: int | None = None,
     ) -> dict[str, Tensor]:
-        """Unweighted scalars: `L_CK`, and `L_D/{teacher}` for each of `targets`."""
-        pred = (simcc_x, simcc_y)
-        parts = {"L_CK": self._label_part(pred, truth)}
+        """Unweighted scalars: `L_CK`, and `L_D/{teacher}` for each of `targets`.
+
+        Where these samples are a part of a global batch, `total` is how many that has: the parts'
+        scalars add up to the global batch's.
+        """
+        pred, (count, keypoints) = (simcc_x, simcc_y), truth.weight.shape
+        total = count if total is None else total
+        parts = {"L_CK": self._label_part(pred, truth, total * keypoints)}
         for name, target in targets.items():
             kl = self._teacher_kl(name, pred, truth, target)
             if self.as_authors:  # adds the axes, divides by the teacher's keypoints
-                parts[f"L_D/{name}"] = 2 * kl.sum() / kl.numel()
+                parts[f"L_D/{name}"] = 2 * kl.sum() / (total * kl.shape[1])
             else:
-                parts[f"L_D/{name}"] = kl.sum() / truth.weight.numel()
+                parts[f"L_D/{name}"] = kl.sum() / (total * keypoints)
         return parts
 
     def _teacher_kl(self, name: str, pred: Pair, truth: Truth, target: TeacherTarget) -> Tensor:
@@ -95,11 +105,12 @@ class Objective:
         """Whether the student learns as in the authors' public code."""
         return self.distil is not None and self.distil.mode == "authors-code"
 
-    def _label_part(self, pred: Pair, truth: Truth) -> Tensor:
+    def _label_part(self, pred: Pair, truth: Truth, count: int) -> Tensor:
+        """`count` keypoints, labelled or not, are in the global batch."""
         if self.as_authors:
             return kl_discret(pred, truth, self.beta)
         loss = self._of_labels(pred, truth, self.beta, self.split_ratio)
-        return loss.sum() / truth.weight.numel()
+        return loss.sum() / count
 
     def weights(self, progress: float) -> dict[str, float]:
         """Each part's weight; `progress` is epoch / epochs, in [0, 1).

@@ -3,11 +3,12 @@
 The order is a pure function of (chunk counts, seed, epoch): chunks of all sets are shuffled, a
 window of consecutive chunks is pooled, and the pool's rows are shuffled into batches. Chunks stay
 decoded in memory as far as `memory_mb` allows; where everything fits, an epoch reads nothing.
+Where several processes share a run, each reads its part of every chunk (shares.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,8 +20,10 @@ from posecache.threads import ahead
 from posecache.training.batch import Batch, CachedViews, Pool
 from posecache.training.costs import BATCHES, CROPS, LOGITS, Costs
 from posecache.training.recipe import WINDOW_CHUNKS
+from posecache.training.shares import Part, Share
 
 Key = tuple[int, int]  # a set, and a chunk in it
+ALONE = Share()  # of a run in one process
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +63,10 @@ class Stream:
         drop_last: bool = True,
         window_chunks: int = WINDOW_CHUNKS,
         threads: int = 1,
+        share: Share = ALONE,
     ) -> None:
-        """Raises ValueError where a batch cannot be filled."""
-        self.sets, self.skeleton = sets, skeleton
+        """Raises ValueError where a batch cannot be filled, or is too small to be shared."""
+        self.sets, self.skeleton, self.share = sets, skeleton, share
         self.batch_size, self.seed, self.drop_last = batch_size, seed, drop_last
         self._chunk_rows = [s.samples.layout.chunk_rows for s in sets]
         self._window_chunks = max(window_chunks, -(-batch_size // min(self._chunk_rows)))
@@ -70,6 +74,12 @@ class Stream:
         self.steps_per_epoch = count // batch_size if drop_last else -(-count // batch_size)
         if not self.steps_per_epoch:
             raise ValueError(f"{count} samples do not fill one batch of {batch_size}")
+        smallest = batch_size if drop_last else count % batch_size or batch_size
+        if smallest < share.world:
+            raise ValueError(
+                f"{count} samples in batches of {batch_size}: one of {smallest} is too small for "
+                f"{share.world} processes (gpus)"
+            )
         self._memory = memory_mb * 2**20
         self._threads, self._readers = threads, ThreadPoolExecutor(threads)
         self._cache: dict[Key, Batch] = {}
@@ -79,7 +89,8 @@ class Stream:
     @property
     def resident(self) -> bool:
         """Whether every chunk is in memory."""
-        return len(self._cache) == sum(map(len, self._windows(0)))
+        chunks = {key for window in self._windows(0) for key in self._held(window)}
+        return len(self._cache) == len(chunks)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch from one of its steps on.
@@ -90,18 +101,59 @@ class Stream:
         self.costs = Costs(self._threads)
         rng = np.random.default_rng([self.seed, epoch, 1])
         windows, kept, skipped = self._skip(self._windows(epoch), rng, start)
-        rest = [self._gather(kept)] if len(kept) else []
-        for parts in ahead(self._window, windows, threads=1):
-            pool = Pool([*rest, *parts])
-            order = rng.permutation(len(pool))
-            full = len(pool) - len(pool) % self.batch_size
+        own = kept[self._owners(kept) == self.share.rank]
+        rest = [self._gather(own)] if len(own) else []
+        for window, parts in zip(windows, ahead(self._window, windows, threads=1), strict=True):
+            rows, pool = self._join(kept, window), Pool([*rest, *parts])
+            order = rng.permutation(len(rows))
+            full = len(rows) - len(rows) % self.batch_size
             for first in range(skipped * self.batch_size, full, self.batch_size):
                 with self.costs.of(BATCHES):
-                    batch = pool.take(order[first : first + self.batch_size])
+                    batch = self._batch(pool, rows, order[first : first + self.batch_size])
                 yield batch
-            rest, skipped = [pool.take(order[full:])], 0
-        if rest and len(rest[0]) and not self.drop_last:
-            yield rest[0]
+            rest, skipped = self._own(pool, rows, order[full:]), 0
+            kept = rows[order[full:]]
+        if len(kept) and not self.drop_last:
+            yield self._batch(Pool(rest), kept, np.arange(len(kept)))
+
+    def _batch(self, pool: Pool, rows: np.ndarray, chosen: np.ndarray) -> Batch:
+        """This process' part of a global batch, which is `chosen` (B,) of the rows (R, 3) of all
+        processes; `pool` has its own ones among them."""
+        if self.share.world == 1:
+            return pool.take(chosen)
+        takers = self.share.takers(self._owners(rows[chosen]))
+        places = np.flatnonzero(takers == self.share.rank)
+        own = self._own(pool, rows, chosen[places])
+        batch = own[0] if own else self._lent(*rows[chosen[places[0]]].tolist())
+        return replace(batch, part=Part(places, len(chosen)))
+
+    def _lent(self, index: int, chunk: int, row: int) -> Batch:
+        """A sample of another process."""
+        return self._read((index, chunk), range(row, row + 1))
+
+    def _own(self, pool: Pool, rows: np.ndarray, chosen: np.ndarray) -> list[Batch]:
+        """A batch of those of the `chosen` (B,) of rows (R, 3) that are this process' in `pool`;
+        nothing if there are none."""
+        own = self._owners(rows) == self.share.rank
+        wanted = chosen[own[chosen]]
+        return [pool.take((np.cumsum(own) - 1)[wanted])] if len(wanted) else []
+
+    def _owners(self, rows: np.ndarray) -> np.ndarray:
+        """The process (R,) that reads each of the rows (R, 3)."""
+        return self.share.owners(rows[:, 2], self._counts(*rows[:, :2].T))
+
+    def _counts(self, index: np.ndarray, chunk: np.ndarray) -> np.ndarray:
+        """How many rows chunks have."""
+        size = np.array(self._chunk_rows)[index]
+        return np.minimum(size, np.array([s.samples.n for s in self.sets])[index] - chunk * size)
+
+    def _within(self, key: Key) -> range:
+        """This process' rows of a chunk."""
+        return self.share.within(int(self._counts(*np.array(key))))
+
+    def _held(self, window: list[Key]) -> list[Key]:
+        """The chunks of which this process has a part."""
+        return [key for key in window if self._within(key)]
 
     def _windows(self, epoch: int) -> list[list[Key]]:
         """An epoch's chunks in their order, cut into windows."""
@@ -122,7 +174,7 @@ class Stream:
         """
         kept = np.empty((0, 3), np.int64)
         for index, window in enumerate(windows):
-            rows = np.concatenate([kept, *(self._rows_of(key) for key in window)])
+            rows = self._join(kept, window)
             batches = len(rows) // self.batch_size
             if steps < batches:
                 return windows[index:], kept, steps
@@ -130,24 +182,29 @@ class Stream:
             steps -= batches
         return [], kept, 0
 
+    def _join(self, kept: np.ndarray, window: list[Key]) -> np.ndarray:
+        """The rows that are left over, and those of a window: (R, 3)."""
+        return np.concatenate([kept, *map(self._rows_of, window)])
+
     def _rows_of(self, key: Key) -> np.ndarray:
         """(set, chunk, row in it) of each row (R, 3) of a chunk."""
-        index, chunk = key
-        size = self._chunk_rows[index]
-        count = min(size, self.sets[index].samples.n - chunk * size)
-        return np.stack([np.full(count, index), np.full(count, chunk), np.arange(count)], 1)
+        count = int(self._counts(*np.array(key)))
+        return np.stack([np.full(count, key[0]), np.full(count, key[1]), np.arange(count)], 1)
 
     def _gather(self, rows: np.ndarray) -> Batch:
-        """Some rows (R, 3), as (set, chunk, row in it)."""
+        """Some rows (R, 3) of this process, as (set, chunk, row in it)."""
         keys, which = np.unique(rows[:, :2], axis=0, return_inverse=True)
         parts = self._window([(index, chunk) for index, chunk in keys.tolist()])
-        starts = np.cumsum([0, *map(len, parts)])[:-1]
-        return Pool(parts).take(starts[which.ravel()] + rows[:, 2])
+        before = np.cumsum([0, *map(len, parts)])[:-1]
+        firsts = [self.share.within(count).start for count in self._counts(*keys.T)]
+        return Pool(parts).take((before - firsts)[which.ravel()] + rows[:, 2])
 
     def _window(self, window: list[Key]) -> list[Batch]:
-        """A window's chunks, read by several threads and kept where they fit."""
+        """A window's chunks, read by several threads and kept where they fit; of each, this
+        process' part, if it has one."""
+        window = self._held(window)
         missing = [key for key in window if key not in self._cache]
-        read = dict(zip(missing, self._readers.map(self._read, missing), strict=True))
+        read = dict(zip(missing, self._readers.map(self._read_chunk, missing), strict=True))
         parts = [self._cache[key] if key in self._cache else read[key] for key in window]
         # In a shuffled order no chunk is needed sooner than another: nothing is ever evicted.
         for key, part in read.items():
@@ -156,12 +213,15 @@ class Stream:
                 self.cached_bytes += part.nbytes
         return parts
 
-    def _read(self, key: Key) -> Batch:
-        """One decoded chunk."""
+    def _read_chunk(self, key: Key) -> Batch:
+        """This process' part of a chunk, decoded."""
+        return self._read(key, self._within(key))
+
+    def _read(self, key: Key, rows: range) -> Batch:
+        """Rows of a chunk, decoded."""
         index, chunk = key
+        start, stop = (chunk * self._chunk_rows[index] + row for row in (rows.start, rows.stop))
         source, samples = self.sets[index], self.sets[index].samples
-        start = chunk * self._chunk_rows[index]
-        stop = min(start + self._chunk_rows[index], samples.n)
         teachers = {}
         with self.costs.of(LOGITS):
             for name, store in source.logits.items():

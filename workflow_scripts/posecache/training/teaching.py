@@ -22,6 +22,7 @@ from posecache.training import pixels
 from posecache.training.batch import Batch
 from posecache.training.losses import TeacherTarget, Truth
 from posecache.training.recipe import Recipe
+from posecache.training.shares import draws
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +90,11 @@ class Teaching:
     ) -> tuple[Tensor, Truth, dict[str, TeacherTarget]]:
         """Augmented, normalised input (B, 3, H, W), labels and teachers in the same crop.
 
-        Every draw is a function of the recipe's seed and the step.
+        Every draw is a function of the recipe's seed, the step and the place in the global batch.
         """
         recipe = self.recipe
         varied = recipe.augmentation_at(epoch)
-        rng, view = np.random.default_rng([recipe.seed, step, 2]), None
+        rng, view = draws([recipe.seed, step, 2], batch.part), None
         if recipe.geometry == "replay":
             matrix, view = self.replayed(batch, rng)
         else:
@@ -107,7 +108,7 @@ class Teaching:
                 rng,
             )
         images = self.warp(batch, matrix, recipe.input_size)
-        images = pixels.augment(images, varied, np.random.default_rng([recipe.seed, step, 3]))
+        images = pixels.augment(images, varied, draws([recipe.seed, step, 3], batch.part))
         images = self.normalised(images)
         targets = {name: self.target(name, batch, matrix, view) for name in self.teachers}
         return images, self.truth(batch, matrix), targets

@@ -14,6 +14,7 @@ from posecache.training.costs import BATCHES
 from posecache.training.history import EXPECTED, PREDICTED
 from posecache.training.losses import TeacherTarget, Truth
 from posecache.training.recipe import Recipe
+from posecache.training.shares import Sum, itself
 from posecache.training.stream import Stream
 
 WAITING = 0.2  # share of an epoch
@@ -66,23 +67,29 @@ class Watch:
 
 @torch.no_grad()
 def spreads(
-    logits: Axes, truth: Truth, targets: Mapping[str, TeacherTarget], beta: float
+    logits: Axes,
+    truth: Truth,
+    targets: Mapping[str, TeacherTarget],
+    beta: float,
+    total: Sum = itself,
 ) -> dict[str, Tensor]:
     """How far predictions, and their targets, lie from their means over the batch: sums of squares
     in bins over the keypoints that are labelled or that a teacher sees.
 
     A prediction is its distribution's mean: the highest bin of one that knows nothing may jump, say
-    from the left to the right.
+    from the left to the right. Where several processes have a part of the batch, `total` adds up
+    their tensors; the results are still to be added up.
     """
     predicted = _means(logits, beta)
-    pairs = [(predicted, _peaks((truth.label_x, truth.label_y)), truth.weight)]
+    own, others, weights = [predicted], [_peaks((truth.label_x, truth.label_y))], [truth.weight]
     for target in targets.values():
-        own = predicted[:, target.indices]
-        pairs.append((own, _peaks((target.prob_x, target.prob_y)), target.weight))
-    return {
-        PREDICTED: torch.stack([_spread(own, weight) for own, _, weight in pairs]).sum(),
-        EXPECTED: torch.stack([_spread(other, weight) for _, other, weight in pairs]).sum(),
-    }
+        own.append(predicted[:, target.indices])
+        others.append(_peaks((target.prob_x, target.prob_y)))
+        weights.append(target.weight)
+    weight = torch.cat(weights, 1)
+    pairs = torch.stack([torch.cat(own, 1), torch.cat(others, 1)])
+    squares = _squares(pairs, (weight > 0).unsqueeze(-1).float(), total)
+    return {PREDICTED: squares[0], EXPECTED: squares[1]}
 
 
 def _means(axes: Axes, beta: float) -> Tensor:
@@ -97,9 +104,10 @@ def _peaks(axes: Axes) -> Tensor:
     return torch.stack([axis.argmax(-1) for axis in axes], -1).float()
 
 
-def _spread(positions: Tensor, weight: Tensor) -> Tensor:
-    """The sum of squared distances of positions (B, K, 2) to each keypoint's mean over the batch,
-    where the weight (B, K) is not 0."""
-    counted = (weight > 0).unsqueeze(-1).float()
-    mean = (positions * counted).sum(0) / counted.sum(0).clamp_min(1)
-    return ((positions - mean).square() * counted).sum()
+def _squares(positions: Tensor, counted: Tensor, total: Sum) -> Tensor:
+    """The sums (2,) of squared distances of positions (2, B, K, 2) to each keypoint's mean over the
+    global batch, where `counted` (B, K, 1) is 1 and not 0."""
+    sums = torch.cat([(positions * counted).sum(1), counted.sum(0).expand(2, -1, -1)], -1)
+    totals = total(sums).unsqueeze(1)
+    means = totals[..., :2] / totals[..., 2:].clamp_min(1)
+    return ((positions - means).square() * counted).sum((1, 2, 3))
