@@ -15,6 +15,8 @@ from posecache import records
 from posecache.config.options import add_options, from_options
 from posecache.report.curves import Curves
 from posecache.stage import run_stage, stop_signals
+from posecache.training.launching import processes
+from posecache.training.ranks import Ranks
 from posecache.training.recipe import Learning, Recipe, Validating, clashes, untaught
 from posecache.training.student import make_trainer, open_sets, train
 from posecache.training.trainer import Trainer
@@ -36,9 +38,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--memory-mb", type=int, default=2000, help="for decoded samples")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument(
+        "--gpus", type=positive, default=1, help="processes that share the run, on cuda a GPU each"
+    )
+    parser.add_argument(
         "--compile", choices=["true", "false"], default="false", help="the network and the losses"
     )
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of all processes together")
     parser.add_argument("--out", type=Path, required=True)
     records.add_option(parser)
     add_options(parser, Recipe)
@@ -54,19 +59,30 @@ def of_teacher(text: str) -> tuple[str, Path]:
     return teacher, Path(folder)
 
 
+def positive(text: str) -> int:
+    """A number from 1 on."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {text!r}")
+    return int(text)
+
+
 def main() -> None:
     arguments = parse_arguments()
-    torch.set_num_threads(arguments.threads)
-    with records.recorded(arguments.record):
-        run = trainer(arguments)
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda: PyTorch finds no CUDA device; cpu says that a CPU will do")
+    with (
+        processes(arguments.gpus, arguments.device) as ranks,
+        records.recorded(arguments.record if ranks.first else None),
+    ):
+        run = trainer(arguments, ranks)
         with stop_signals() as stops:
             train(arguments.name, run, stops)
 
 
-def trainer(arguments: argparse.Namespace) -> Trainer:
+def trainer(arguments: argparse.Namespace, ranks: Ranks) -> Trainer:
     """The run that the command line describes; ValueError for one that cannot be."""
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device cuda: PyTorch finds no CUDA device; cpu says that a CPU will do")
+    threads = max(1, arguments.threads // ranks.world)
+    torch.set_num_threads(threads)
     learning, recipe = from_options(arguments, Learning), from_options(arguments, Recipe)
     for problem in clashes(recipe, learning.distil):
         raise ValueError(problem)
@@ -81,9 +97,10 @@ def trainer(arguments: argparse.Namespace) -> Trainer:
         recipe,
         learning,
         arguments.out,
-        memory_mb=arguments.memory_mb,
+        memory_mb=arguments.memory_mb / ranks.world,
         device=arguments.device,
-        threads=arguments.threads,
+        threads=threads,
+        ranks=ranks,
         validating=from_options(arguments, Validating),
         compiled=arguments.compile == "true",
         show=Curves(arguments.out, tensorboard=recipe.tensorboard).show,

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from posecache.contract import SPLIT_RATIO
-from posecache.models.networks import Network, Size
+from posecache.models.networks import NETWORKS, Network, Size
+from posecache.models.networks.rtmpose import RTMPose
 from posecache.training.losses import Pair, Truth
 
 
@@ -60,3 +61,17 @@ class Blind(Small):
 
 
 BLIND = Network(check=check, factory="tiny_own:Blind")
+
+
+class Exact(RTMPose):
+    """RTMPose in double precision: a test may tell what rounding does from what is wrong."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.double()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return super().forward(images.to(self.head.cls_x.weight.dtype))
+
+
+EXACT = Network(check=NETWORKS["rtmpose"].check, factory="tiny_own:Exact")

@@ -83,10 +83,13 @@ class Checkpoints:
         self._kept: Best | None = None  # that best.pt holds
         self._saved = time.monotonic()
 
+    @property
+    def overdue(self) -> bool:
+        """Whether the last checkpoint is old."""
+        return time.monotonic() - self._saved >= 60 * self.recipe.checkpoint_minutes
+
     def due(self, run: Run) -> bool:
-        """Whether a run that has just taken a step is to be saved."""
-        if time.monotonic() - self._saved >= 60 * self.recipe.checkpoint_minutes:
-            return True
+        """Whether a run that has just taken a step is to be saved for the epoch that it ended."""
         ended = run.tally.steps == 0
         last = run.epoch == self.recipe.epochs
         return ended and (last or run.epoch % self.recipe.checkpoint_epochs == 0)
@@ -116,11 +119,11 @@ class Checkpoints:
         if run.history:
             files.write_atomically(self.folder / HISTORY, as_csv(run.history))
         files.write_atomically(self.folder / CHECKPOINT, buffer.getvalue())
-        self._keep(run.best)
+        self.keep(run.best)
         self._saved = time.monotonic()
         run.tally.resume()
 
-    def _keep(self, best: Best | None) -> None:
+    def keep(self, best: Best | None) -> None:
         """Let best.pt and best.json hold the best state."""
         if best is None:  # they are an earlier run's
             for name in (ABOUT_BEST, BEST):
@@ -155,7 +158,6 @@ class Checkpoints:
         _set_random_state(record["random"])
         run.epoch, run.history = meta["epoch"], meta["history"]
         run.tally = Tally(**meta["tally"])
-        self._keep(run.best)  # a kill may have come before it
         done, steps = f"{run.epoch} of {self.recipe.epochs} epochs", run.tally.steps
         logger.info("resuming after %s%s", done, f" and {steps} steps" if steps else "")
 

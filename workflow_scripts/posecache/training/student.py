@@ -17,10 +17,11 @@ from posecache.models.networks import NETWORKS
 from posecache.samples.store import SampleStore
 from posecache.training.identity import identity
 from posecache.training.losses import Objective
+from posecache.training.ranks import Ranks
 from posecache.training.recipe import Learning, Recipe, Validating, unjudged
 from posecache.training.stream import Stream, TrainingSet
 from posecache.training.teaching import Teacher, Teaching
-from posecache.training.trainer import Trainer
+from posecache.training.trainer import ALONE, Trainer
 
 if TYPE_CHECKING:
     from posecache.training.validation import Validation
@@ -77,13 +78,15 @@ def make_trainer(
     memory_mb: float,
     device: str = "cpu",
     threads: int = 1,
+    ranks: Ranks = ALONE,
     validating: Validating = NOT_VALIDATED,
     compiled: bool = False,
     show: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
 ) -> Trainer:
     """The run that trains a student of the union of all skeletons of its sets and teachers.
 
-    Raises ValueError for whatever Teaching, Stream, Validation and the network refuse.
+    `memory_mb` and `threads` are for each of the `ranks`. Raises ValueError for whatever Teaching,
+    Stream, Validation and the network refuse.
     """
     teachers = {
         name: Teacher.of(store, skeletons.load(store.skeleton))
@@ -99,6 +102,7 @@ def make_trainer(
         memory_mb=memory_mb,
         drop_last=recipe.drop_last,
         threads=threads,
+        share=ranks,
     )
     network = NETWORKS[recipe.network]
     objective = Objective(label_loss=recipe.loss, distil=learning.distil)
@@ -112,6 +116,7 @@ def make_trainer(
         folder,
         identity=identity(recipe, learning, sets),
         init=learning.init,
+        ranks=ranks,
         validation=_validation(validating, teaching, folder, threads),
         compiled=compiled,
         show=show,
@@ -133,11 +138,13 @@ def _validation(
 
 
 def train(name: str, trainer: Trainer, stops: Sequence[str] = ()) -> None:
-    """Train to the end, and write the model into the trainer's folder.
+    """Train to the end; the first of the run's processes writes the model into its folder.
 
     Raises StoppedError after a step at which `stops` lists a signal.
     """
     model, recipe, teaching = trainer.train(stops), trainer.recipe, trainer.teaching
+    if not trainer.ranks.first:
+        return
     content = to_bytes(model, recipe.input_size)
     card = Card(
         name=name,

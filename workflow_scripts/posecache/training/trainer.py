@@ -5,6 +5,7 @@ that `teaching` has prepared.
 """
 
 import logging
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from posecache.training.checkpoints import Best, Checkpoints, Run
 from posecache.training.compiling import Compiled
 from posecache.training.history import Tally
 from posecache.training.losses import Objective, TeacherTarget, Truth
+from posecache.training.ranks import Ranks
 from posecache.training.recipe import Init, Recipe
 from posecache.training.stream import Stream
 from posecache.training.teaching import Teaching
@@ -32,6 +34,7 @@ from posecache.training.watching import Watch, spreads
 if TYPE_CHECKING:
     from posecache.training.validation import Validation  # COCO's evaluation is not everywhere
 
+ALONE = Ranks()
 NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
 logger = logging.getLogger(__name__)
@@ -51,18 +54,24 @@ class Trainer:
         *,
         identity: str,
         init: Init | None = None,
+        ranks: Ranks = ALONE,
         validation: "Validation | None" = None,
         compiled: bool = False,
         show: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
     ) -> None:
-        """`network` makes a fresh network; `init` names a file of weights to start from;
-        `compiled`: the network and the losses are, where PyTorch can; `show` is given the history
-        whenever it is saved."""
+        """`network` makes a fresh network; `init` names a file of weights to start from; `ranks`
+        are the processes that share the run, each with its part of the stream, of which the first
+        validates and shows; `compiled`: the network and the losses are, where PyTorch can; `show`
+        is given the history whenever it is saved."""
         self.recipe, self.objective, self.teaching = recipe, objective, teaching
         self.stream, self.network, self.folder = stream, network, folder
         self.device, self.identity, self.init = teaching.device, identity, init
+        self.ranks = ranks
         self.total_steps = recipe.epochs * stream.steps_per_epoch
-        self.validation, self.compiled, self.show = validation, compiled, show
+        self.validation, self.show = validation, show
+        self.compiled = compiled and ranks.world == 1
+        if compiled and not self.compiled:
+            logger.warning("warning: a run that several processes share is not compiled")
         self._losses = self._fast("the losses", self._measured)
         judge = None if validation is None else validation.identity
         self._checkpoints = Checkpoints(folder, identity, recipe, judge)
@@ -74,12 +83,20 @@ class Trainer:
 
         `stops` lists the signals that ask to stop, as they come: then the step is finished, a
         checkpoint is written, and StoppedError is raised. Raises ValueError for a loss or a weight
-        that is not finite.
+        that is not finite, LostError where another of the run's processes has ended.
         """
         run = self.start()
-        self._show(run)  # a kill may have come before it
-        done = self._steps(run)
-        bar = tqdm(total=self.total_steps, initial=done, unit="step", mininterval=5)
+        self.ranks.check_same(run.model, self._steps(run))
+        if self.ranks.first and run.history:  # a kill may have come before it
+            self._checkpoints.keep(run.best)
+            self._show(run)
+        bar = tqdm(
+            total=self.total_steps,
+            initial=self._steps(run),
+            unit="step",
+            mininterval=5,
+            disable=not self.ranks.first,
+        )
         with logging_redirect_tqdm(), bar:
             self._validate(run, stops)  # for a process that ended before it could
             while run.epoch < self.recipe.epochs:
@@ -89,31 +106,33 @@ class Trainer:
                     self.step(run, batch, weights)
                     self._keep(run, bar, stops)
                 self._validate(run, stops)
-        if self.recipe.keep == "best":
-            assert run.best is not None
-            run.judged.load_state_dict(run.best.weights)
-        return run.judged
+        return self._kept(run)
 
     def _keep(self, run: Run, bar: tqdm, stops: Sequence[str]) -> None:
         """After a step: the row of an epoch that has ended, the checkpoint and the bar."""
         tally, step = run.tally, self._steps(run)
+        old = self.ranks.first and self._checkpoints.overdue
+        asked = (_number(stops), tally.due, old, tally.waited)
+        stop, fetch, overdue, tally.waited = self.ranks.largest(*asked)
         ended = tally.steps == self.stream.steps_per_epoch
-        if ended or tally.due:
-            tally.fetch()
+        if ended or fetch or overdue or stop:
+            tally.fetch(self.ranks.sum)
             bar.set_postfix(tally.shown(), refresh=False)
         if ended:
             run.history.append(tally.row(run.epoch))
             run.epoch, run.tally = run.epoch + 1, Tally()
             self._watch.look(run.history[-1], whole=tally.whole)
-        if stops or self._checkpoints.due(run):
+        if self.ranks.first and (stop or overdue or self._checkpoints.due(run)):
             self._save(run)
-        if stops and step < self.total_steps:
-            raise self._stopped(run, stops)
+        if stop and step < self.total_steps:
+            raise self._stopped(run, int(stop))
         bar.update()
 
     def _validate(self, run: Run, stops: Sequence[str]) -> None:
         """Score the epoch that has just ended, if that is due and was not done."""
-        if self.validation is None or run.tally.steps or not self.validation.due(run.epoch):
+        if self.validation is None or not self.ranks.first:
+            return
+        if run.tally.steps or not self.validation.due(run.epoch):
             return
         row = run.history[-1]
         if any(name.startswith(history.VALIDATED) for name in row):
@@ -121,7 +140,7 @@ class Trainer:
         scores = self.validation.scores(run.judged, stops)
         if scores is None:
             self._save(run)
-            raise self._stopped(run, stops)
+            raise self._stopped(run, _number(stops))
         row |= {history.VALIDATED + name: score for name, score in scores.items()}
         found = Best.of(run.judged, run.epoch, scores)
         if run.best is None or found.score > run.best.score:
@@ -136,11 +155,22 @@ class Trainer:
         self._show(run)
 
     def _show(self, run: Run) -> None:
-        if self.show is not None and run.history:
+        if self.show is not None and self.ranks.first and run.history:
             self.show(run.history)
 
-    def _stopped(self, run: Run, stops: Sequence[str]) -> StoppedError:
-        return StoppedError(f"{stops[0]} after step {self._steps(run)} of {self.total_steps}")
+    def _stopped(self, run: Run, number: int) -> StoppedError:
+        name = signal.Signals(number).name
+        return StoppedError(f"{name} after step {self._steps(run)} of {self.total_steps}")
+
+    def _kept(self, run: Run) -> nn.Module:
+        """The network that a run keeps, as its factory makes it: the batch norms are its own."""
+        weights = run.judged.state_dict()
+        if self.recipe.keep == "best" and self.ranks.first:
+            assert run.best is not None
+            weights = run.best.weights
+        model = self._network()
+        model.load_state_dict(weights)
+        return model
 
     def _steps(self, run: Run) -> int:
         """How many steps a run has taken."""
@@ -162,10 +192,11 @@ class Trainer:
         # bfloat16 on CUDA only: on a CPU it is slower than float32.
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
             simcc_x, simcc_y = run.forward(images)
-        parts, spread = self._losses(simcc_x, simcc_y, truth, targets)
+        parts, spread = self._losses(simcc_x, simcc_y, truth, targets, batch.total)
         loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         run.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.ranks.share_gradients(run.model)
         norm = torch.nn.utils.clip_grad_norm_(
             run.model.parameters(), recipe.clip or float("inf"), foreach=True
         )
@@ -173,14 +204,22 @@ class Trainer:
         if run.average is not None:
             assert recipe.ema is not None
             _blend(run.average, run.model, schedule.ema_momentum(step, recipe.ema))
+        # Of all processes' values the sum is taken.
+        norm = norm / self.ranks.world
         run.tally.note(step, rate, {**parts, history.LOSS: loss, history.NORM: norm, **spread})
 
     def _measured(
-        self, simcc_x: Tensor, simcc_y: Tensor, truth: Truth, targets: Mapping[str, TeacherTarget]
+        self,
+        simcc_x: Tensor,
+        simcc_y: Tensor,
+        truth: Truth,
+        targets: Mapping[str, TeacherTarget],
+        total: int,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The loss's unweighted parts, and how far predictions and targets vary."""
-        parts = self.objective.parts(simcc_x.float(), simcc_y.float(), truth, targets)
-        return parts, spreads((simcc_x, simcc_y), truth, targets, self.objective.beta)
+        logits = simcc_x.float(), simcc_y.float()
+        parts = self.objective.parts(*logits, truth, targets, total)
+        return parts, spreads(logits, truth, targets, self.objective.beta, self.ranks.sum)
 
     def _fast(self, what: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return Compiled(what, function) if self.compiled else function
@@ -195,6 +234,7 @@ class Trainer:
         if self.recipe.ema is not None:
             average = self._network()
             average.load_state_dict(model.state_dict())
+        model = self.ranks.share_statistics(model)
         forward, optimizer = self._fast("the network", model), _optimizer(model, self.recipe)
         run = Run(model=model, forward=forward, average=average, optimizer=optimizer)
         self._checkpoints.load(run)
@@ -209,6 +249,11 @@ class Trainer:
         if self.device.type == "cuda":
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.to(self.device)
+
+
+def _number(stops: Sequence[str]) -> int:
+    """The first of the signals; 0 if there is none."""
+    return signal.Signals[stops[0]].value if stops else 0
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
