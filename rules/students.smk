@@ -13,14 +13,19 @@ rule train_student:
         model=any_of(CONFIG.runs),
     conda:
         "../envs/posecache.yaml"
-    threads: THREADS
+    threads: lambda wildcards: THREADS * CONFIG.gpus(wildcards.model)
     resources:
         scripts=SCRIPTS,
         mem_mb=lambda wildcards: memory.training_mb(CONFIG, wildcards.model),
         runtime=4320,
-        gpu=GPUS,
+        gpu=lambda wildcards: GPUS * CONFIG.gpus(wildcards.model),
         device=DEVICE,
         compile=str(CONFIG.compute.compile).lower(),
+        processes=lambda wildcards: CONFIG.gpus(wildcards.model),
+        # On Slurm a job is one task on one node, which starts the processes itself.
+        nodes=1,
+        tasks_per_gpu=lambda wildcards: int(CONFIG.gpus(wildcards.model) == 1),
+        cpus_per_gpu=THREADS,
         cache_mb=CONFIG.compute.memory_mb,
     params:
         options=lambda wildcards: STAGES.train_student(wildcards.model),
@@ -30,7 +35,8 @@ rule train_student:
     shell:
         "trap : TERM USR1; "
         "python {resources.scripts:q}/train_student.py {params.options:q} --memory-mb {resources.cache_mb}"
-        " --device {resources.device} --compile {resources.compile} --threads {threads} --out {params.out:q}"
+        " --device {resources.device} --gpus {resources.processes} --compile {resources.compile}"
+        " --threads {threads} --out {params.out:q}"
         " --record {params.record:q} 2>&1"
         " | (trap '' TERM USR1; exec tee -a {log:q}.history > {log:q})"
 

@@ -8,6 +8,7 @@ from posecache.config import resources
 
 ROOT = Path(__file__).parents[2]
 PAPER = config.load(ROOT / "configs" / "paper.yaml")
+STUDENTS = yaml.safe_load((ROOT / "configs" / "paper.yaml").read_text())["students"]
 TEACHER, STUDENT = "rtmpose-m-coco", "rtmpose-t-unified"
 
 
@@ -67,6 +68,9 @@ def test_training_asks_for_what_it_keeps_two_windows_and_the_network() -> None:
     assert resources.training_mb(PAPER, "rtmpose-t-combined") == alone
     validated = changed(training={"validate_epochs": 10})
     assert resources.training_mb(validated, STUDENT) == expected + resources.VALIDATION_MB
+    # Processes that share a run share what is kept, and have a network each.
+    several = changed(students={STUDENT: STUDENTS[STUDENT] | {"gpus": 4}})
+    assert resources.training_mb(several, STUDENT) == expected + 3 * (1350 + 3000)
     # A batch that is larger than a window decides how much is read ahead.
     large = changed(training={"batch_size": 2000})
     rows = 2 * (2000 + 64)

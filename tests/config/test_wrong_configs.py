@@ -151,6 +151,8 @@ CASES: list[tuple[str, Any, str]] = [
     ("students.unified-t.distil.teachers", {}, "distil.teachers: dictionary should have at least"),
     ("students.coco-t.samples", [], "students.coco-t.samples: list should have at least 1 item"),
     ("training.epochs", 0, "training.epochs: input should be greater than 0, got 0"),
+    ("students.coco-t.gpus", 0, "students.coco-t.gpus: input should be greater than 0, got 0"),
+    ("students.coco-t.gpus", 17, "students.coco-t.gpus: 17 is more than training.batch_size, 16"),
     ("training.batch_size", -4, "training.batch_size: input should be greater than 0, got -4"),
     ("training.clip", 0, "training.clip: input should be greater than 0, got 0"),
     ("training.ema", 0, "training.ema: input should be greater than 0, got 0"),

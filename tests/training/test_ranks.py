@@ -49,18 +49,23 @@ class Stores:
     samples: list[Path]
     logits: dict[str, list[Path]]
 
-    def train_alone(self, out: Path, stops: Sequence[str] = (), **changes: Any) -> None:
+    def train_alone(
+        self, out: Path, stops: Sequence[str] = (), device: str = "cpu", **changes: Any
+    ) -> None:
         """Train in this process."""
-        sets = open_sets(self.samples, self.logits)
-        make_trainer(sets, recipe(**HOW | changes), LEARNING, out, memory_mb=10).train(stops)
+        sets, how = open_sets(self.samples, self.logits), recipe(**HOW | changes)
+        make_trainer(sets, how, LEARNING, out, memory_mb=10, device=device).train(stops)
 
-    def start(self, out: Path, gpus: int, **changes: Any) -> subprocess.Popen[str]:
+    def start(
+        self, out: Path, gpus: int, device: str = "cpu", **changes: Any
+    ) -> subprocess.Popen[str]:
         """Begin a run of the stage script."""
         given = [f"{name}={folder}" for name, stores in self.logits.items() for folder in stores]
         options = [*to_options(recipe(**HOW | changes)), *to_options(LEARNING)]
         script = str(ROOT / "workflow_scripts" / "train_student.py")
         return subprocess.Popen(
-            [sys.executable, script, "--name", "tiny", "--out", str(out), "--gpus", str(gpus),
+            [sys.executable, script, "--name", "tiny", "--out", str(out),
+             "--gpus", str(gpus), "--device", device,
              "--samples", *map(str, self.samples), "--logits", *given, *options],
             stderr=subprocess.PIPE,
             text=True,
@@ -152,6 +157,17 @@ def test_two_processes_end_at_the_weights_of_one(
     assert code == 0, told
     assert (tmp_path / "card.json").exists()
     check_same(tmp_path, alone)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no two CUDA devices here")
+def test_two_processes_on_cuda_measure_what_one_does(stores: Stores, tmp_path: Path) -> None:
+    """There the network runs in bfloat16."""
+    how = {"network": "rtmpose", "epochs": 1, "device": "cuda"}
+    stores.train_alone(tmp_path / "alone", **how)
+    code, told = finish(stores.start(tmp_path / "two", gpus=2, **how))
+    assert code == 0, told
+    (expected,), (found,) = (measured(tmp_path / name) for name in ("alone", "two"))
+    assert found == pytest.approx(expected, rel=0.02)
 
 
 def test_another_number_of_processes_may_go_on_with_a_run(

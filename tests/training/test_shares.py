@@ -39,6 +39,19 @@ def test_a_process_without_a_sample_takes_the_last_one_of_whoever_has_most() -> 
     assert Share(0, 3).takers(np.array([2, 0, 2, 2])).tolist() == [2, 0, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("batch", "chunks", "world", "largest"),
+    [(256, 16, 2, 1.05), (256, 16, 4, 1.12), (256, 16, 8, 1.23), (1024, 24, 8, 1.08)],
+)
+def test_parts_are_about_equally_large(batch: int, chunks: int, world: int, largest: float) -> None:
+    """Batches out of a window of chunks of 64 rows, and of what an earlier one left over."""
+    rows, rng = np.tile(np.arange(64), chunks), np.random.default_rng(0)
+    owners = Share(0, world).owners(rows, np.full(len(rows), 64))
+    batches = [rng.choice(owners, batch, replace=False) for _ in range(500)]
+    counts = [np.bincount(found, minlength=world).max() for found in batches]
+    assert np.mean(counts) * world / batch == pytest.approx(largest, abs=0.02)
+
+
 def test_a_parts_draws_are_those_of_the_whole() -> None:
     part = Part(np.array([4, 1]), total=5)
     whole, own = np.random.default_rng([3, 4]), draws([3, 4], part)

@@ -14,10 +14,10 @@ MODEL = "results/models/coco-t/card.json"
 def test_a_job_whose_processes_are_all_told_to_end_goes_on_at_the_next_start(
     finished: Workdir, tmp_path: Path
 ) -> None:
-    """As Slurm does at a job's time limit."""
+    """As Slurm does at a job's time limit. Two processes begin the run, and one ends it."""
     shutil.copytree(finished.path, tmp_path / "copy")
     copy, record = Workdir(tmp_path / "copy"), mini_config()
-    record["students"]["coco-t"]["training"] = {"epochs": 40}
+    record["students"]["coco-t"] |= {"training": {"epochs": 40}, "gpus": 2}
     copy.configure(record)
     log = copy.path / "results/logs/train_student/coco-t.log"
     log.unlink()
@@ -32,9 +32,14 @@ def test_a_job_whose_processes_are_all_told_to_end_goes_on_at_the_next_start(
     told = log.read_text().replace("\r", "\n").splitlines()[-1]
     assert told.startswith("stopped by SIGTERM after step ")
     step = int(told.split()[5])
+    record["students"]["coco-t"]["gpus"] = 1
+    copy.configure(record)
     assert MODEL in copy.plan(MODEL)
     done = copy.snakemake("--cores", "1", MODEL)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "resuming after" in log.read_text()
     assert f"{step}/" in log.read_text()
+    assert copy.plan(MODEL) == set()
+    record["students"]["coco-t"]["gpus"] = 2  # how many train it is no part of a model
+    copy.configure(record)
     assert copy.plan(MODEL) == set()

@@ -18,7 +18,7 @@ from posecache.training.recipe import Recipe, merge
 
 def problems(config: Config) -> Iterator[str]:
     """Each problem in one line, under the key that holds it."""
-    checks = (_recipes, _models, _init, _benchmarks, _published_tables, _own_tables)
+    checks = (_recipes, _gpus, _models, _init, _benchmarks, _published_tables, _own_tables)
     for check in (*checks, caches.problems, conflicts):
         yield from check(config)
 
@@ -33,6 +33,15 @@ def _recipes(config: Config) -> Iterator[str]:
             Recipe.model_validate(record)
         except ValidationError as error:
             yield explain(error, key)
+
+
+def _gpus(config: Config) -> Iterator[str]:
+    """Runs of more processes than a batch has samples."""
+    for name, train in config.trained.items():
+        size = config.recipe(name).batch_size
+        if train.gpus > size:
+            key = f"{config.trained_key(name)}.gpus"
+            yield f"{key}: {train.gpus} is more than training.batch_size, {size}"
 
 
 def _models(config: Config) -> Iterator[str]:

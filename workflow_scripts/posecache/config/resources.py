@@ -41,8 +41,8 @@ def _looks_mb(config: Config, model: str) -> float:
 
 
 def training_mb(config: Config, model: str) -> int:
-    """MB of a training run: the decoded samples, two windows of chunks, the network, and what it is
-    validated on."""
+    """MB of a training run: the decoded samples, two windows of chunks, a network for each of its
+    processes, and what it is validated on."""
     chunk, sets = config.logits.chunk_rows, config.trained[model].samples
     recipe = config.recipe(model)
     validation = VALIDATION_MB if recipe.validate_epochs is not None else 0
@@ -50,8 +50,8 @@ def training_mb(config: Config, model: str) -> int:
     crops = max(crop.size for crop in given if crop is not None)
     row = 3e-6 * crops**2 + sum(row_mb(config, t) for t in config.teachers_of(model))
     rows = 2 * max(WINDOW_CHUNKS * chunk, recipe.batch_size + chunk)
-    own = 1350 + validation + _cuda_mb(config)
-    return config.compute.memory_mb + round(rows * row) + own
+    networks = config.gpus(model) * (1350 + _cuda_mb(config)) + validation
+    return config.compute.memory_mb + round(rows * row) + networks
 
 
 def _cuda_mb(config: Config) -> int:

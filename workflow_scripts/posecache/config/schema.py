@@ -82,6 +82,7 @@ class Train(Settings):
     samples: SomeNames
     training: dict[str, Any] = {}
     init: Init | None = None
+    gpus: PositiveInt = 1  # processes that share the run; on cuda each has a GPU
 
 
 class Student(Train):
@@ -247,6 +248,10 @@ class Config(Settings):
         """The key of a trained model's entry."""
         student = student_of(model)
         return f"students.{student}" if model in self.runs else f"teachers.{model}.train"
+
+    def gpus(self, model: str) -> int:
+        """The number of processes that share a trained model's run."""
+        return self.trained[model].gpus
 
     def distil(self, model: str) -> Distil | None:
         """How a model learns from teachers; None if it does not."""

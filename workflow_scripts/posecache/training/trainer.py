@@ -164,7 +164,7 @@ class Trainer:
 
     def _kept(self, run: Run) -> nn.Module:
         """The network that a run keeps, as its factory makes it: the batch norms are its own."""
-        weights = run.judged.state_dict()
+        weights: Mapping[str, Tensor] = run.judged.state_dict()
         if self.recipe.keep == "best" and self.ranks.first:
             assert run.best is not None
             weights = run.best.weights
