@@ -43,6 +43,9 @@ class InMemory(Stream):
         self.pool, self.batch_size, self.steps_per_epoch = Pool([people]), batch_size, steps
         self.fixed, self.costs = fixed, Costs(1)
 
+    def open(self) -> None:
+        """All lies decoded already."""
+
     @property
     def resident(self) -> bool:
         return True

@@ -35,11 +35,13 @@ READ = (
 
 TRAIN = (
     "import pathlib,sys; from posecache import logits, samples, skeletons;"
+    "from posecache.training.resident import Keeping;"
     "from posecache.training.stream import Stream, TrainingSet;"
     "f=pathlib.Path(sys.argv[1]); s=samples.open(f/'samples');"
     "t=TrainingSet(samples=s, logits={'t': logits.open(f/'logits', samples=s)});"
-    "r=Stream([t], skeletons.load('coco17'), batch_size=64, seed=0, memory_mb=50);"
-    "sum(len(b) for b in r.epoch(0))"
+    "k=Keeping(pictures='decoding');"
+    "r=Stream([t], skeletons.load('coco17'), batch_size=64, seed=0, memory_mb=50,"
+    "keeping=k); sum(len(b) for b in r.epoch(0))"
 )
 
 

@@ -168,6 +168,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "compute.compile": ("compute.compile", True),
     "compute.threads": ("compute.threads", 2),
     "compute.memory_mb": ("compute.memory_mb", 500),
+    "compute.pictures": ("compute.pictures", "decoding"),
 }  # fmt: skip
 RECIPE: dict[str, Any] = {
     "network": "posecache.models.networks.variant:RTMPOSE",

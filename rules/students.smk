@@ -27,6 +27,7 @@ rule train_student:
         tasks_per_gpu=lambda wildcards: int(CONFIG.gpus(wildcards.model) == 1),
         cpus_per_gpu=THREADS,
         cache_mb=CONFIG.compute.memory_mb,
+        pictures=CONFIG.compute.pictures,
     params:
         options=lambda wildcards: STAGES.train_student(wildcards.model),
         record=lambda wildcards: record("model", wildcards.model),
@@ -35,7 +36,8 @@ rule train_student:
     shell:
         "trap : TERM USR1; "
         "python {resources.scripts:q}/train_student.py {params.options:q} --memory-mb {resources.cache_mb}"
-        " --device {resources.device} --gpus {resources.processes} --compile {resources.compile}"
+        " --pictures {resources.pictures} --device {resources.device}"
+        " --gpus {resources.processes} --compile {resources.compile}"
         " --threads {threads} --out {params.out:q}"
         " --record {params.record:q} 2>&1"
         " | (trap '' TERM USR1; exec tee -a {log:q}.history > {log:q})"

@@ -8,6 +8,7 @@ code 75 once the step in hand is in a checkpoint; the same command goes on from 
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 import torch
 
@@ -18,6 +19,7 @@ from posecache.stage import run_stage, stop_signals
 from posecache.training.launching import processes
 from posecache.training.ranks import Ranks
 from posecache.training.recipe import Learning, Recipe, Validating, clashes, untaught
+from posecache.training.room import Wanted
 from posecache.training.student import make_trainer, open_sets, train
 from posecache.training.trainer import Trainer
 
@@ -36,6 +38,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     add_options(parser, Learning)
     parser.add_argument("--memory-mb", type=int, default=2000, help="for decoded samples")
+    parser.add_argument(
+        "--pictures", choices=get_args(Wanted), default="auto", help="where decoded crops lie"
+    )
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument(
         "--gpus", type=positive, default=1, help="processes that share the run, on cuda a GPU each"
@@ -104,6 +109,7 @@ def trainer(arguments: argparse.Namespace, ranks: Ranks) -> Trainer:
         validating=from_options(arguments, Validating),
         compiled=arguments.compile == "true",
         show=Curves(arguments.out, tensorboard=recipe.tensorboard).show,
+        pictures=arguments.pictures,
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import tiny
 from posecache import logits, samples, skeletons
 from posecache.training.batch import Batch
+from posecache.training.resident import Keeping
 from posecache.training.shares import Share
 from posecache.training.stream import Stream, TrainingSet, shuffled_chunks
 
@@ -48,8 +49,8 @@ def stream(sets: list[TrainingSet], **changes: Any) -> Stream:
 
 
 def assert_same(one: Batch, other: Batch) -> None:
-    for name in ("pixels", "size"):
-        np.testing.assert_array_equal(getattr(one.crops, name), getattr(other.crops, name))
+    for here, there in zip(one.crops.images(), other.crops.images(), strict=True):
+        np.testing.assert_array_equal(here, there)
     for here, there in zip(one.arrays, other.arrays, strict=True):
         np.testing.assert_array_equal(here, there)
 
@@ -90,10 +91,13 @@ def test_no_more_is_kept_than_the_memory_allows(sets: list[TrainingSet]) -> None
     # Each row of the sets is in one of the batches.
     size = sum(batch.nbytes for batch in everything.epoch(0))
     assert everything.cached_bytes == size
-    few = stream(sets, memory_mb=size / 3 / 2**20)
-    for epoch in range(3):
-        list(few.epoch(epoch))
-    assert 0 < few.cached_bytes <= size / 3
+    crops = sum(s.samples.crops(0, 10).nbytes for s in sets)
+    for place, memory in (("decoding", size / 3), ("memory", (size + crops) / 2)):
+        few = stream(sets, memory_mb=memory / 2**20, keeping=Keeping(pictures=place))
+        for epoch in range(3):
+            list(few.epoch(epoch))
+        assert memory / 2 < few.cached_bytes <= memory
+        assert not few.resident
 
 
 def test_a_remainder_is_dropped_and_another_one_next_epoch(sets: list[TrainingSet]) -> None:
@@ -137,7 +141,7 @@ def test_what_lies_before_the_first_step_is_not_read(sets: list[TrainingSet]) ->
     chunk = sum(b.nbytes for b in stream(sets).epoch(0)) / 10
     read = []
     for start in range(5):
-        source = stream(sets)
+        source = stream(sets, keeping=Keeping(pictures="decoding"))
         list(source.epoch(0, start))
         read.append(round(source.cached_bytes / chunk))
     # The first and the third window leave two rows over, of one chunk or two; the second none.

@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from itertools import repeat
+from typing import TypeVar, cast
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,3 +37,12 @@ def ahead(
         finally:
             for future in pending:
                 future.cancel()
+
+
+def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each of which a thread makes while the one before is used."""
+    end = object()
+    for item in ahead(lambda _: next(items, end), repeat(None), threads=1):
+        if item is end:
+            return
+        yield cast(Item, item)

@@ -34,6 +34,7 @@ from posecache.tables.settings import OwnTable
 from posecache.tables.specs import TABLES, cast
 from posecache.tables.table import Table
 from posecache.training.recipe import Distil, Init, Recipe, merge
+from posecache.training.room import Wanted
 
 Names = Annotated[list[Name], AfterValidator(distinct)]
 SomeNames = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
@@ -180,6 +181,7 @@ class Compute(Settings):
     compile: bool = False  # the networks that are trained, by PyTorch
     threads: PositiveInt = 1
     memory_mb: PositiveInt = 2000
+    pictures: Wanted = "auto"
 
 
 class Config(Settings):

@@ -70,6 +70,9 @@ class Pool:
     def __init__(self, parts: Sequence[Batch]) -> None:
         self._parts = parts
         self._ends = np.cumsum([len(part) for part in parts])
+        crops = [part.crops for part in parts]
+        self._whole = FlatCrops.joined(crops)
+        self._images = [] if self._whole else [image for c in crops for image in c.images()]
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -79,16 +82,15 @@ class Pool:
         which = np.searchsorted(self._ends, rows, side="right")
         first = self._parts[0]
         taken = [np.empty((len(rows), *a.shape[1:]), a.dtype) for a in first.arrays]
-        sizes = np.empty((len(rows), 2), np.int64)
-        images = np.empty(len(rows), object)
         for index in np.unique(which):
             part, here = self._parts[index], np.flatnonzero(which == index)
             local = rows[here] - self._ends[index] + len(part)
             for target, array in zip(taken, part.arrays, strict=True):
                 target[here] = array[local]
-            sizes[here] = part.crops.size[local]
-            for place, image in zip(here, part.crops.images(local), strict=True):
-                images[place] = image
-        crops = FlatCrops.empty(sizes)
-        crops.fill(images)
-        return first.with_arrays(crops, taken)
+        return first.with_arrays(self._crops(rows), taken)
+
+    def _crops(self, rows: np.ndarray) -> FlatCrops:
+        """The rows' crops: where all parts' lie in one buffer there, else copied into a new one."""
+        if self._whole is not None:
+            return self._whole.rows(rows)
+        return FlatCrops.of([self._images[row] for row in rows])

@@ -1,29 +1,37 @@
 """Batches for training: samples and cached logits, read ahead by a thread, in a seeded order.
 
 The order is a pure function of (chunk counts, seed, epoch): chunks of all sets are shuffled, a
-window of consecutive chunks is pooled, and the pool's rows are shuffled into batches. Chunks stay
-decoded in memory as far as `memory_mb` allows; where everything fits, an epoch reads nothing.
-Where several processes share a run, each reads its part of every chunk (shares.py).
+window of consecutive chunks is pooled, and the pool's rows are shuffled into batches. Crops lie
+decoded in one buffer where there is room for all (room.py); chunks of what is left stay in memory
+as far as `memory_mb` allows, and where everything fits, an epoch reads nothing. Where several
+processes share a run, each reads its part of every chunk (shares.py).
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from posecache import skeletons
 from posecache.logits.store import LogitStore
+from posecache.samples.flat_crops import PLACE_BYTES, FlatCrops
 from posecache.samples.store import SampleStore
 from posecache.skeletons import Skeleton
 from posecache.threads import ahead
 from posecache.training.batch import Batch, CachedViews, Pool
 from posecache.training.costs import BATCHES, CROPS, LOGITS, Costs
 from posecache.training.recipe import WINDOW_CHUNKS
+from posecache.training.resident import Keeping, Key, Span
+from posecache.training.room import Place
 from posecache.training.shares import Part, Share
 
-Key = tuple[int, int]  # a set, and a chunk in it
 ALONE = Share()  # of a run in one process
+KEEPING = Keeping()
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +72,11 @@ class Stream:
         window_chunks: int = WINDOW_CHUNKS,
         threads: int = 1,
         share: Share = ALONE,
+        keeping: Keeping = KEEPING,
     ) -> None:
         """Raises ValueError where a batch cannot be filled, or is too small to be shared."""
-        self.sets, self.skeleton, self.share = sets, skeleton, share
+        self.sets, self.skeleton = sets, skeleton
+        self.share, self.keeping = share, keeping
         self.batch_size, self.seed, self.drop_last = batch_size, seed, drop_last
         self._chunk_rows = [s.samples.layout.chunk_rows for s in sets]
         self._window_chunks = max(window_chunks, -(-batch_size // min(self._chunk_rows)))
@@ -80,7 +90,7 @@ class Stream:
                 f"{count} samples in batches of {batch_size}: one of {smallest} is too small for "
                 f"{share.world} processes (gpus)"
             )
-        self._memory = memory_mb * 2**20
+        self._memory = int(memory_mb * 2**20)
         self._threads, self._readers = threads, ThreadPoolExecutor(threads)
         self._cache: dict[Key, Batch] = {}
         self.cached_bytes = 0
@@ -92,12 +102,47 @@ class Stream:
         chunks = {key for window in self._windows(0) for key in self._held(window)}
         return len(self._cache) == len(chunks)
 
+    @cached_property
+    def place(self) -> Place:
+        """Where the crops lie; ValueError where the place that is told has no room for them."""
+        crops = sum(3 * span.pixels for span in self._spans.values())
+        chosen, why = self.keeping.place(crops, self._others, self._memory)
+        logger.info("crops: %s: %s", chosen, why)
+        return chosen
+
+    @cached_property
+    def _crops(self) -> dict[Key, FlatCrops]:
+        """Every chunk's crops, in one buffer; none where they are decoded as they are read."""
+        if self.place == "decoding":
+            return {}
+        held = self.keeping.load(self.place, self._spans, self._threads)
+        if self.place == "memory":
+            self.cached_bytes += sum(crops.nbytes for crops in held.values())
+        return held
+
+    def open(self) -> None:
+        """Choose where the crops lie, and decode them unless that is done as they are read."""
+        _ = self._crops
+
+    @property
+    def _spans(self) -> dict[Key, Span]:
+        """This process' rows of every chunk."""
+        keys = sorted(key for window in self._windows(0) for key in self._held(window))
+        return {key: self._span(key, self._within(key)) for key in keys}
+
+    @property
+    def _others(self) -> int:
+        """Bytes of all that this process reads but the crops' px, as far as first rows tell."""
+        rows = [(self._labels(Span(s.samples, 0, 1), s.logits), s.samples.n) for s in self.sets]
+        return sum((batch.nbytes + PLACE_BYTES) * n for batch, n in rows) // self.share.world
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch from one of its steps on.
 
         Of what lies before, only the rows that its last window leaves over are read.
         """
         assert start < self.steps_per_epoch, f"{start} of {self.steps_per_epoch} steps"
+        self.open()
         self.costs = Costs(self._threads)
         rng = np.random.default_rng([self.seed, epoch, 1])
         windows, kept, skipped = self._skip(self._windows(epoch), rng, start)
@@ -129,7 +174,8 @@ class Stream:
 
     def _lent(self, index: int, chunk: int, row: int) -> Batch:
         """A sample of another process."""
-        return self._read((index, chunk), range(row, row + 1))
+        span = self._span((index, chunk), range(row, row + 1))
+        return self._read(span, self.sets[index].logits)
 
     def _own(self, pool: Pool, rows: np.ndarray, chosen: np.ndarray) -> list[Batch]:
         """A batch of those of the `chosen` (B,) of rows (R, 3) that are this process' in `pool`;
@@ -208,32 +254,43 @@ class Stream:
         parts = [self._cache[key] if key in self._cache else read[key] for key in window]
         # In a shuffled order no chunk is needed sooner than another: nothing is ever evicted.
         for key, part in read.items():
-            if self.cached_bytes + part.nbytes <= self._memory:
+            size = part.nbytes - (part.crops.nbytes if self._crops else 0)
+            if self.cached_bytes + size <= self._memory:
                 self._cache[key] = part
-                self.cached_bytes += part.nbytes
+                self.cached_bytes += size
         return parts
 
     def _read_chunk(self, key: Key) -> Batch:
         """This process' part of a chunk, decoded."""
-        return self._read(key, self._within(key))
+        span = self._span(key, self._within(key))
+        if self._crops:
+            return replace(self._labels(span, self.sets[key[0]].logits), crops=self._crops[key])
+        return self._read(span, self.sets[key[0]].logits)
 
-    def _read(self, key: Key, rows: range) -> Batch:
-        """Rows of a chunk, decoded."""
-        index, chunk = key
-        start, stop = (chunk * self._chunk_rows[index] + row for row in (rows.start, rows.stop))
-        source, samples = self.sets[index], self.sets[index].samples
-        teachers = {}
-        with self.costs.of(LOGITS):
-            for name, store in source.logits.items():
-                x, y, matrix = store.read(slice(start, stop))
-                teachers[name] = CachedViews(x=x, y=y, matrix=matrix)
+    def _read(self, span: Span, logits: Mapping[str, LogitStore]) -> Batch:
+        """Some rows, decoded now."""
+        batch = self._labels(span, logits)
         with self.costs.of(CROPS):
-            crops = samples.crops(start, stop)
+            return replace(batch, crops=span.samples.crops(span.start, span.stop))
+
+    def _span(self, key: Key, rows: range) -> Span:
+        """Rows of a chunk."""
+        index, chunk = key
+        before = chunk * self._chunk_rows[index]
+        return Span(self.sets[index].samples, before + rows.start, before + rows.stop)
+
+    def _labels(self, span: Span, logits: Mapping[str, LogitStore]) -> Batch:
+        """Some rows without their crops."""
+        samples, rows, teachers = span.samples, slice(span.start, span.stop), {}
+        with self.costs.of(LOGITS):
+            for name, store in logits.items():
+                x, y, matrix = store.read(rows)
+                teachers[name] = CachedViews(x=x, y=y, matrix=matrix)
         return Batch(
-            crops=crops,
-            crop_matrix=samples.column("crop_matrix")[start:stop],
-            box=samples.column("box")[start:stop],
-            keypoints=self._in_skeleton(samples, start, stop),
+            crops=FlatCrops.of([]),
+            crop_matrix=samples.column("crop_matrix")[rows],
+            box=samples.column("box")[rows],
+            keypoints=self._in_skeleton(samples, span.start, span.stop),
             teachers=teachers,
         )
 

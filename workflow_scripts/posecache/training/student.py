@@ -19,6 +19,8 @@ from posecache.training.identity import identity
 from posecache.training.losses import Objective
 from posecache.training.ranks import Ranks
 from posecache.training.recipe import Learning, Recipe, Validating, unjudged
+from posecache.training.resident import Keeping
+from posecache.training.room import Wanted, training_bytes
 from posecache.training.stream import Stream, TrainingSet
 from posecache.training.teaching import Teacher, Teaching
 from posecache.training.trainer import ALONE, Trainer
@@ -79,6 +81,7 @@ def make_trainer(
     device: str = "cpu",
     threads: int = 1,
     ranks: Ranks = ALONE,
+    pictures: Wanted = "auto",
     validating: Validating = NOT_VALIDATED,
     compiled: bool = False,
     show: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
@@ -103,6 +106,12 @@ def make_trainer(
         drop_last=recipe.drop_last,
         threads=threads,
         share=ranks,
+        keeping=Keeping(
+            pictures=pictures,
+            device=device,
+            training=training_bytes(recipe.batch_size, recipe.input_size),
+            folder=folder,
+        ),
     )
     network = NETWORKS[recipe.network]
     objective = Objective(label_loss=recipe.loss, distil=learning.distil)

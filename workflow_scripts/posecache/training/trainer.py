@@ -19,6 +19,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from posecache.models.checkpoint import load_into
 from posecache.stage import StoppedError
+from posecache.threads import one_ahead
 from posecache.training import history, schedule
 from posecache.training.batch import Batch
 from posecache.training.checkpoints import Best, Checkpoints, Run
@@ -85,6 +86,7 @@ class Trainer:
         checkpoint is written, and StoppedError is raised. Raises ValueError for a loss or a weight
         that is not finite, LostError where another of the run's processes has ended.
         """
+        self.stream.open()
         run = self.start()
         self.ranks.check_same(run.model, self._steps(run))
         if self.ranks.first and run.history:  # a kill may have come before it
@@ -102,7 +104,10 @@ class Trainer:
             while run.epoch < self.recipe.epochs:
                 weights = self.objective.weights(run.epoch / self.recipe.epochs)
                 run.tally.resume()
-                for batch in run.tally.timed(self.stream.epoch(run.epoch, run.tally.steps)):
+                batches = self.stream.epoch(run.epoch, run.tally.steps)
+                if self.device.type == "cuda":
+                    batches = one_ahead(batches)
+                for batch in run.tally.timed(batches):
                     self.step(run, batch, weights)
                     self._keep(run, bar, stops)
                 self._validate(run, stops)
