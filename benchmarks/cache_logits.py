@@ -34,7 +34,9 @@ HEAD = """| turn | bare loop, looks/s | one view | twelve, merged | twelve over 
 |---|---|---|---|---|---|"""
 
 
-def make_samples(folder: Path, rows: int, crops: samples.Crops | None = None) -> Path:
+def make_samples(
+    folder: Path, rows: int, crops: samples.Crops | None = None, threads: int = 1
+) -> Path:
     """A sample store of `rows` persons, three per picture."""
     rng = np.random.default_rng(0)
     images, annotations = [], []
@@ -54,7 +56,7 @@ def make_samples(folder: Path, rows: int, crops: samples.Crops | None = None) ->
     path = folder / "people.json"
     path.write_text(json.dumps({"images": images, "annotations": annotations}))
     source = datasets.Source(format="coco", annotations=path, image_root=folder, skeleton="coco17")
-    samples.prepare(datasets.read(source), folder / "samples", crops=crops)
+    samples.prepare(datasets.read(source), folder / "samples", crops=crops, threads=threads)
     return folder / "samples"
 
 

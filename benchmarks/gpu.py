@@ -3,7 +3,8 @@
 Students are RTMPose-t and -s at 192x256 with their recipe's whole augmentation, in the trainer's
 own loop; teachers are RTMPose-m at 192x256 (COCO's keypoints) and 256x256 (MPII's). Weights,
 pictures and labels are random. A step's batch either was made before and lies on the device
-(fixed), or is made of decoded crops and logits in the host's memory. The second epoch is timed.
+(fixed), or is made of crops and logits in stores, with the crops decoded in each of the places
+where a run may keep them. The second epoch is timed.
 Where there is no CUDA device it says so; `--device cpu` checks this script without one.
 """
 
@@ -16,9 +17,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from importlib.metadata import version
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,12 +26,17 @@ import numpy as np
 import torch
 from in_memory import FixedTeaching, InMemory, heard, make_people
 from live_teaching import TEACHERS, UNION, LiveTeacher, LiveTeaching, as_teacher
+from stored import make_set
 
 from posecache import skeletons
 from posecache.models.networks import NETWORKS
+from posecache.samples import Crops
 from posecache.training.batch import Batch
 from posecache.training.losses import Objective
-from posecache.training.recipe import Distil, Recipe
+from posecache.training.recipe import Distil, Learning, Recipe
+from posecache.training.room import Wanted
+from posecache.training.stream import TrainingSet
+from posecache.training.student import make_trainer
 from posecache.training.teaching import Teaching
 from posecache.training.trainer import Trainer
 
@@ -41,6 +46,11 @@ SPOKEN = ("no teacher", "one cached", "two cached")
 HEAD = """| model | batch | teachers | batches | samples/s | beside | data wait | peak GB | hours |
 |---|---|---|---|---|---|---|---|---|"""
 RUNTIME = "ONNX Runtime"
+MEMORY_MB = 50_000  # that crops, labels and logits may take
+PLACES: dict[str, tuple[Wanted, ...]] = {
+    "cuda": ("gpu", "memory", "mapped", "decoding"),
+    "cpu": ("memory", "mapped", "decoding"),
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,8 @@ class Bench:
     folder: Path
     device: str
     threads: int
-    steps: int  # an epoch
+    steps: int  # an epoch of a fixed batch, or with live teachers
+    persons: int  # in the stores
     until: float  # of time.monotonic(): what would start later is left out
 
     def recipe(self, student: str, batch: int) -> Recipe:
@@ -96,20 +107,40 @@ class Bench:
                 identity="benchmark",
                 compiled=compiled,
             )
-            forget(self.device)
-            run.train()
-            peak, row = used(self.device), run.start().history[-1]
-        return Measured(row["samples_per_s"], row["data_wait"] / row["seconds"], peak)
+            return self.second(run)
 
-    def cached(
-        self, recipe: Recipe, count: int, *, fixed: bool, compiled: bool = False
-    ) -> Measured:
-        """Training with some of the teachers cached."""
+    def fixed(self, recipe: Recipe, count: int, *, compiled: bool = False) -> Measured:
+        """Training on one batch, with some of the teachers cached."""
         people = heard(self.people, count)
         teachers = {name: as_teacher(*TEACHERS[name]) for name in people.teachers}
-        kind = FixedTeaching if fixed else Teaching
-        taught = kind(recipe, skeletons.load(UNION), teachers, self.device)
-        return self.train(taught, people, fixed=fixed, compiled=compiled)
+        taught = FixedTeaching(recipe, skeletons.load(UNION), teachers, self.device)
+        return self.train(taught, people, fixed=True, compiled=compiled)
+
+    @cached_property
+    def data(self) -> TrainingSet:
+        """Stores of people with both teachers' logits."""
+        folder = self.folder / "stored"
+        folder.mkdir()
+        return make_set(folder, self.persons, Crops(), TEACHERS, self.threads)
+
+    def stored(self, recipe: Recipe, count: int, place: Wanted) -> Measured:
+        """Training on the stores, with some of the teachers; what is decoded is not kept."""
+        own = dict(list(self.data.logits.items())[:count])
+        distil = Distil(alpha=0.3, teachers=dict.fromkeys(own, 0.5)) if own else None
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            run = make_trainer(
+                [replace(self.data, logits=own)], recipe, Learning(distil=distil), Path(name),
+                memory_mb=0 if place == "decoding" else MEMORY_MB, device=self.device,
+                threads=self.threads, pictures=place,
+            )  # fmt: skip
+            return self.second(run)
+
+    def second(self, run: Trainer) -> Measured:
+        """The second epoch of a run."""
+        forget(self.device)
+        run.train()
+        peak, row = used(self.device), run.start().history[-1]
+        return Measured(row["samples_per_s"], row["data_wait"] / row["seconds"], peak)
 
     def live(self, recipe: Recipe, make: Callable[[str], LiveTeacher]) -> Measured:
         """Training with all teachers running, each made by its name."""
@@ -170,27 +201,36 @@ def students(
     """
     plain = {}
     for student in names:
-        two = {}
-        for batch in batches:
-            recipe = bench.recipe(student, batch)
-            for count, spoken in enumerate(SPOKEN):
-                what, way = (f"RTMPose-{student}", batch, spoken), partial(bench.cached, recipe)
-                fixed = bench.report((*what, "fixed"), partial(way, count, fixed=True))
-                made = partial(way, count, fixed=False)
-                two[batch] = bench.report((*what, "made"), made, fixed, "fixed")
-            plain[student, batch] = fixed
+        two = {batch: cached_rows(bench, student, batch) for batch in batches}
+        plain |= {(student, batch): fixed for batch, (fixed, _) in two.items()}
         for kind, make in runners(bench, batches[0]).items():
             what = (f"RTMPose-{student}", batches[0], f"two live, {kind}")
             live = partial(bench.live, bench.recipe(student, batches[0]), make)
-            bench.report((*what, "made"), live, two[batches[0]], "two cached")
+            bench.report((*what, "memory"), live, two[batches[0]][1], "two cached")
     return plain
+
+
+def cached_rows(bench: Bench, student: str, batch: int) -> tuple[Measured | None, Measured | None]:
+    """The rows of no, one and two cached teachers, with two of them in each place; returns those of
+    two with a fixed batch and in the first place."""
+    recipe, places = bench.recipe(student, batch), PLACES[bench.device]
+    for count, spoken in enumerate(SPOKEN):
+        what = (f"RTMPose-{student}", batch, spoken)
+        fixed = bench.report((*what, "fixed"), partial(bench.fixed, recipe, count))
+        found = [
+            bench.report(
+                (*what, place), partial(bench.stored, recipe, count, place), fixed, "fixed"
+            )
+            for place in (places if spoken == SPOKEN[-1] else places[:1])
+        ]
+    return fixed, found[0]
 
 
 def compiled(bench: Bench, plain: Mapping[tuple[str, int], Measured | None]) -> None:
     """The rows of compiled networks and losses, beside those of the same runs as they are."""
     for (student, batch), beside in plain.items():
         what = (f"RTMPose-{student}", batch, SPOKEN[2], "fixed, compiled")
-        way = partial(bench.cached, bench.recipe(student, batch), 2, fixed=True, compiled=True)
+        way = partial(bench.fixed, bench.recipe(student, batch), 2, compiled=True)
         bench.report(what, way, beside, "fixed")
 
 
@@ -235,7 +275,11 @@ def caching(bench: Bench, batch: int, count: int) -> None:
 def about(device: str) -> str:
     """The device, the day and the versions."""
     name = torch.cuda.get_device_name() if device == "cuda" else "a check on a CPU"
-    runtime = f"{RUNTIME} {version('onnxruntime')}" if runtime_offers(device) else f"no {RUNTIME}"
+    runtime = f"no {RUNTIME}"
+    if runtime_offers(device):
+        import onnxruntime  # its package's name depends on the machine
+
+        runtime = f"{RUNTIME} {onnxruntime.__version__}"
     versions = f"PyTorch {torch.__version__}, {runtime}"
     return f"{name}, {datetime.date.today()}; {versions}, {os.cpu_count()} cores\n"
 
@@ -247,6 +291,7 @@ def main() -> None:
     parser.add_argument("--batch", nargs="+", type=int, default=[256, 1024])
     parser.add_argument("--steps", type=int, default=12, help="steps an epoch")
     parser.add_argument("--rows", type=int, default=512, help="different people")
+    parser.add_argument("--persons", type=int, default=4096, help="in the stores")
     parser.add_argument("--looks", type=int, default=32, help="batches of 64 that are cached")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--minutes", type=float, default=5.5, help="no row begins later")
@@ -259,7 +304,9 @@ def main() -> None:
     print(about(given.device), HEAD, sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as name:
         people = make_people(given.rows)
-        bench = Bench(people, Path(name), given.device, given.threads, given.steps, until)
+        bench = Bench(
+            people, Path(name), given.device, given.threads, given.steps, given.persons, until
+        )
         plain = students(bench, given.students, given.batch)
         if runtime_offers(given.device):
             caching(bench, min(64, given.rows), given.looks)

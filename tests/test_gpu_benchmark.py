@@ -36,19 +36,20 @@ def test_it_trains_with_cached_and_with_live_teachers(
     gpu: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     people = gpu.make_people(3)
-    bench = gpu.Bench(people, tmp_path, "cpu", 1, 2, time.monotonic() + 600)
+    bench = gpu.Bench(people, tmp_path, "cpu", 1, 2, 8, time.monotonic() + 600)
     small = {"variant": VARIANT, "input_size": (32, 32), "batch_size": 4}
     recipe = bench.recipe("s", 4).model_copy(update=small)
 
     def live(name: str) -> object:
         return gpu.LiveTeacher.of_network(gpu.TEACHERS[name][0], (32, 32), "cpu")
 
-    two = bench.report(("two",), lambda: bench.cached(recipe, 2, fixed=False))
-    bench.report(("fixed",), lambda: bench.cached(recipe, 2, fixed=True), two, "two")
+    two = bench.report(("two",), lambda: bench.stored(recipe, 2, "memory"))
+    bench.report(("decoding",), lambda: bench.stored(recipe, 2, "decoding"), two, "two")
+    bench.report(("fixed",), lambda: bench.fixed(recipe, 2), two, "two")
     bench.report(("live",), lambda: bench.live(recipe, live), two, "two")
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()]
-    assert [row[0] for row in rows] == ["| two", "| fixed", "| live"]
-    assert [row[2] == "–" for row in rows] == [True, False, False]
+    assert [row[0] for row in rows] == ["| two", "| decoding", "| fixed", "| live"]
+    assert [row[2] == "–" for row in rows] == [True, False, False, False]
     assert all(row[2].endswith("of two") for row in rows[1:])
     assert two.speed > 0
     assert 0 <= two.waiting < 1
@@ -63,7 +64,7 @@ def test_hours_are_those_of_the_papers_training(gpu: ModuleType) -> None:
 def test_what_would_begin_too_late_is_left_out(
     gpu: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench = gpu.Bench(gpu.make_people(1), tmp_path, "cpu", 1, 1, time.monotonic())
+    bench = gpu.Bench(gpu.make_people(1), tmp_path, "cpu", 1, 1, 1, time.monotonic())
     gpu.compiled(bench, gpu.students(bench, ["t"], [256]))
     rows = capsys.readouterr().out.splitlines()
     assert len(rows) >= 8
