@@ -199,7 +199,7 @@ def students(
 
     Returns those of two cached teachers and a fixed batch, by student and batch size.
     """
-    plain = {}
+    plain: dict[tuple[str, int], Measured | None] = {}
     for student in names:
         two = {batch: cached_rows(bench, student, batch) for batch in batches}
         plain |= {(student, batch): fixed for batch, (fixed, _) in two.items()}
