@@ -197,6 +197,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("students.coco-t.training", {"variant": "xxl"}, "coco-t.training.variant: input should be 't"),
     ("logits.encoding", "int4", "logits.encoding: unknown encoding 'int4', expected one of float1"),
     ("compute.device", "tpu", "compute.device: input should be 'cpu' or 'cuda', got 'tpu'"),
+    ("compute.pictures", "disk", "compute.pictures: input should be 'auto', 'gpu', 'memory'"),
     ("benchmarks.coco.samples", "x", "benchmarks.coco.samples: unknown name 'x', expected one of"),
     ("benchmarks.coco.metric", "ap", "benchmarks.coco.metric: input should be 'oks' or 'pckh'"),
     ("benchmarks.coco-shared12.shared_with", "mpii", "shared_with: unknown skeleton 'mpii'"),
