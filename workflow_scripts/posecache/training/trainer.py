@@ -89,9 +89,7 @@ class Trainer:
         self.stream.open()
         run = self.start()
         self.ranks.check_same(run.model, self._steps(run))
-        if self.ranks.first and run.history:  # a kill may have come before it
-            self._checkpoints.keep(run.best)
-            self._show(run)
+        self._show(run)  # a kill may have come before it
         bar = tqdm(
             total=self.total_steps,
             initial=self._steps(run),
@@ -243,6 +241,8 @@ class Trainer:
         forward, optimizer = self._fast("the network", model), _optimizer(model, self.recipe)
         run = Run(model=model, forward=forward, average=average, optimizer=optimizer)
         self._checkpoints.load(run)
+        if self.ranks.first and run.history:
+            self._checkpoints.keep(run.best)  # a kill may have come before it
         run.model.train()
         return run
 
