@@ -113,7 +113,7 @@ class Stream:
     @cached_property
     def _crops(self) -> dict[Key, FlatCrops]:
         """Every chunk's crops, in one buffer; none where they are decoded as they are read."""
-        if self.place == "decoding":
+        if self.place == "decoding" or not self._spans:
             return {}
         held = self.keeping.load(self.place, self._spans, self._threads)
         if self.place == "memory":
