@@ -42,11 +42,10 @@ class FlatCrops:
     @staticmethod
     def joined(parts: Sequence["FlatCrops"]) -> "FlatCrops | None":
         """The crops of all parts if they lie in one buffer; otherwise None."""
-        pixels = parts[0].pixels
-        if not all(part.pixels is pixels for part in parts):
+        if len({id(part.pixels) for part in parts}) != 1:
             return None
         offset, size = ([getattr(part, name) for part in parts] for name in ("offset", "size"))
-        return FlatCrops(pixels, np.concatenate(offset), np.concatenate(size))
+        return FlatCrops(parts[0].pixels, np.concatenate(offset), np.concatenate(size))
 
     def fill(self, images: Iterable[np.ndarray]) -> None:
         """Write one image (h, w, 3) of the right size into each crop's place."""
