@@ -105,8 +105,8 @@ def test_the_network_is_trained_exported_and_scored(made: Path) -> None:
     x, y = session.run(None, {"input": np.zeros((3, 3, 32, 32), np.float32)})
     assert (x.shape, y.shape) == ((3, 2, 64), (3, 2, 64))
     assert sorted(path.name for path in folder.iterdir()) == [
-        "card.json", "card.made_from.json", "checkpoint.pt", "golden.npz", "history.csv",
-        "model.onnx", "weights.pt",
+        "card.json", "card.made_from.json", "checkpoint.pt", "curves.png", "golden.npz",
+        "history.csv", "model.onnx", "weights.pt",
     ]  # fmt: skip
     score = json.loads((made / "scores" / "student" / "strokes.json").read_text())
     assert score["protocol"]["n"] == 8
