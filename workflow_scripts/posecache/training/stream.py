@@ -124,7 +124,7 @@ class Stream:
         """Choose where the crops lie, and decode them unless that is done as they are read."""
         _ = self._crops
 
-    @property
+    @cached_property
     def _spans(self) -> dict[Key, Span]:
         """This process' rows of every chunk."""
         keys = sorted(key for window in self._windows(0) for key in self._held(window))
