@@ -1,0 +1,1 @@
+"""The commands of `posecache`, each with what it does and its arguments."""

@@ -1,0 +1,16 @@
+"""How a command is added to the command line."""
+
+import argparse
+from collections.abc import Callable
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_command(
+    commands: Commands, name: str, run: Callable[[argparse.Namespace], None]
+) -> argparse.ArgumentParser:
+    """A new command, whose help is its function's docstring, to be given its arguments."""
+    command = commands.add_parser(name, help=run.__doc__)
+    command.set_defaults(run=run)
+    return command
