@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from posecache import logits
+from posecache import logits, skeletons
 from posecache.contract import BETA, SPLIT_RATIO
 from posecache.logits.settings import ENCODINGS
 from posecache.logits.store import KIND
@@ -40,10 +40,14 @@ def layout_of(rows: int) -> Layout:
 def write(folder: Path, rows: int) -> None:
     """A sealed store, and the same values as two plain .npy files."""
     layout, rng = layout_of(rows), np.random.default_rng(0)
-    identity = {"encoding": "float16", "levels": [], "samples": "none"}
+    skeleton = skeletons.load("coco17")
+    identity = {
+        "encoding": "float16", "levels": [], "samples": "none", "label_offset": [0, 0],
+        "keypoints": skeleton.keypoints, "flip_pairs": skeleton.flip_pairs,
+    }  # fmt: skip
     about = {
-        "model": "m", "skeleton": "coco17", "input_size": [192, 256], "split_ratio": SPLIT_RATIO,
-        "beta": BETA, "flip": True,
+        "model": "m", "skeleton": skeleton.name, "input_size": [192, 256],
+        "split_ratio": SPLIT_RATIO, "beta": BETA, "flip": True,
     }  # fmt: skip
     values: dict[str, np.ndarray] = {
         axis: rng.normal(0, 0.3, (rows, 1, KEYPOINTS, bins)).astype(np.float16)

@@ -12,7 +12,7 @@ from posecache.models.networks import NETWORKS
 from posecache.training.losses import Objective
 from posecache.training.recipe import Distil, Init, Recipe
 from posecache.training.shares import Share
-from posecache.training.stream import ALONE, Stream, TrainingSet
+from posecache.training.stream import WHOLE, Stream, TrainingSet
 from posecache.training.teaching import Teacher, Teaching
 from posecache.training.trainer import Trainer
 
@@ -34,7 +34,7 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def stream(
-    data: TrainingSet, how: Recipe, kind: type[Stream] = Stream, share: Share = ALONE
+    data: TrainingSet, how: Recipe, kind: type[Stream] = Stream, share: Share = WHOLE
 ) -> Stream:
     return kind(
         [data], SKELETON, share=share,

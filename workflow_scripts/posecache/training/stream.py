@@ -28,7 +28,7 @@ from posecache.training.resident import Keeping, Key, Span
 from posecache.training.room import Place
 from posecache.training.shares import Part, Share
 
-ALONE = Share()  # of a run in one process
+WHOLE = Share()  # of a run in one process
 KEEPING = Keeping()
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Stream:
         drop_last: bool = True,
         window_chunks: int = WINDOW_CHUNKS,
         threads: int = 1,
-        share: Share = ALONE,
+        share: Share = WHOLE,
         keeping: Keeping = KEEPING,
     ) -> None:
         """Raises ValueError where a batch cannot be filled, or is too small to be shared."""
