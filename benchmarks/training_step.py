@@ -1,14 +1,17 @@
 """What a training step costs with no teacher, with two cached ones, and with two that run live.
 
 Full size: RTMPose-t at 192x256 with its recipe's whole augmentation; as teachers RTMPose-m at
-192x256 (COCO's keypoints) and 256x256 (MPII's), with random weights. All ways alternate in this
-process, on one thread. Prints a Markdown table.
+192x256 (COCO's keypoints) and 256x256 (MPII's), with random weights. Live they look once at the
+student's crop, without a flip test, run by PyTorch, as in a trainer patched for distillation, or by
+ONNX Runtime. All ways alternate in this process, on one thread. Prints a Markdown table.
 """
 
 import argparse
 import shutil
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -22,6 +25,15 @@ from posecache.training.student import make_trainer
 from posecache.training.trainer import Trainer
 
 CROPS = samples.Crops()
+WAYS = ("none", "cached", "live", "live-ort")
+# Each column of the table, from the seconds a step by way, and of making a plain batch.
+COLUMNS: dict[str, Callable[[dict[str, float]], float]] = {
+    "no teacher, s/step": lambda t: t["none"],
+    "making a plain batch ÷ it": lambda t: t["batch"] / t["none"],
+    "two cached ÷ none": lambda t: t["cached"] / t["none"],
+    "two live (PyTorch) ÷ cached": lambda t: t["live"] / t["cached"],
+    "two live (ONNX Runtime) ÷ cached": lambda t: t["live-ort"] / t["cached"],
+}
 
 
 def prepared(folder: Path, rows: int) -> dict[str, Path]:
@@ -45,13 +57,17 @@ def trainer(way: str, folder: Path, teachers: dict[str, Path], batch: int, epoch
         [TrainingSet(samples=store, logits=found)], recipe, Learning(distil=distil),
         folder / way, memory_mb=2000,
     )  # fmt: skip
-    if way == "live":
-        live = {
-            name: LiveTeacher.of_folder(path, batch=batch, flip=False)
-            for name, path in teachers.items()
-        }
+    if way.startswith("live"):
+        live = {name: running(way, name, teachers[name], batch) for name in teachers}
         made.teaching = LiveTeaching(recipe, skeletons.load(UNION), live, "cpu")
     return made
+
+
+def running(way: str, name: str, folder: Path, batch: int) -> LiveTeacher:
+    """A teacher that runs in each step."""
+    if way == "live":
+        return LiveTeacher.of_network(*TEACHERS[name], "cpu")
+    return LiveTeacher.of_folder(folder, batch=batch, flip=False)
 
 
 def main() -> None:
@@ -62,22 +78,27 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, rows = Path(name), []
         teachers = prepared(folder, given.batch * given.steps)
-        print("| turn | none, s/step | of it making the batch | two cached | two live "
-              "| cached ÷ none | live ÷ cached |\n|---|---|---|---|---|---|---|")  # fmt: skip
+        print(f"| turn | {' | '.join(COLUMNS)} |\n|{'---|' * (1 + len(COLUMNS))}")
         for turn in range(given.turns):
-            row = times(folder, teachers, given.batch, given.steps)
-            cells = [f"{turn + 1}", f"{row['none']:.3f}", f"{row['batch'] / row['none']:.3f}"]
-            cells += [f"{row['cached']:.3f}", f"{row['live']:.3f}"]
-            cells += [f"{row['cached'] / row['none']:.2f}", f"{row['live'] / row['cached']:.2f}"]
-            print(f"| {' | '.join(cells)} |", flush=True)
+            seconds = times(folder, teachers, given.batch, given.steps)
+            rows.append([column(seconds) for column in COLUMNS.values()])
+            show(str(turn + 1), rows[-1])
+        show("median", [statistics.median(column) for column in zip(*rows, strict=True)])
+
+
+def show(turn: str, numbers: list[float]) -> None:
+    cells = [f"{number:.3f}" for number in numbers[:2]] + [
+        f"{number:.2f}" for number in numbers[2:]
+    ]
+    print(f"| {' | '.join([turn, *cells])} |", flush=True)
 
 
 def times(folder: Path, teachers: dict[str, Path], batch: int, steps: int) -> dict[str, float]:
     """Seconds a step of each way, in its second epoch, and of making a plain batch."""
     found = {}
-    for way in ("none", "cached", "live"):
+    for way in WAYS:
         run = trainer(way, folder, teachers, batch, epochs=2)
         run.train()
         found[way] = run.start().history[-1]["seconds"] / steps
