@@ -61,7 +61,7 @@ def read(options: list[str], kind: type[Settings]) -> Settings:
         (Learning, {"distil": DISTIL | {"mode": "authors-code"}, "init": {"weights": "null"}}),
         (Learning, {"distil": DISTIL | {"decay": "linear", "temperatures": {"1": 4.0, "a": 0.5}}}),
         (Learning, {"distil": DISTIL | {"where": "unlabelled", "confidence": "peak"}}),
-        (Learning, {"init": {"weights": "1e3", "part": "whole"}}),
+        (Learning, {"init": {"weights": "1e3", "part": "whole"}, "freeze": ["head"]}),
     ],
 )
 def test_settings_survive_the_command_line(kind: type[Settings], given: dict[str, Any]) -> None:

@@ -244,6 +244,9 @@ CASES: list[tuple[str, Any, str]] = [
     ("benchmarks.coco.nms", None, "coco-shared12.nms: table1 would mix protocols on coco: 0.9 her"),
     ("benchmarks.coco.rescore", False, "coco-shared12.rescore: table1 would mix protocols on coco"),
     ("students.coco-t.init", "coco-t", "students.coco-t.init: coco-t starts from coco-t"),
+    ("students.coco-t.freeze", ["backbone"], "coco-t.freeze: the backbone would stay at random w"),
+    ("students.coco-t.freeze", ["head", "backbone"], "coco-t.freeze: the backbone and the head: n"),
+    ("students.coco-t.freeze", ["neck"], "freeze.0: input should be 'backbone' or 'head'"),
     ("students.coco-t.init", "a.ONNX", "coco-t.init: a.ONNX is an ONNX file, which has no weights"),
     ("students.unified-t.distil", NOTHING, "unified-t.distil.alpha: 0, and so is every teacher's"),
     ("students.coco-t.training", {"geometry": "replay"}, "coco-t.training.geometry: replay shows"),
@@ -277,6 +280,10 @@ SEVERAL: list[tuple[dict[str, Any], str]] = [
     (
         {"students.coco-t.init": "mpii-t", "students.mpii-t.init": "coco-t"},
         "students.mpii-t.init: mpii-t starts from coco-t starts from mpii-t",
+    ),
+    (
+        {"students.coco-t.init": "mpii-t", "students.coco-t.freeze": ["head"]},
+        "coco-t.freeze: the head would stay at random weights, `init` says `part: backbone`",
     ),
     (
         {"teachers.third": IMPORTED, "students.coco-t.init": "third"},

@@ -55,13 +55,15 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
 
 
 def make(sets: Sequence[TrainingSet], folder: Path, **changes: Any) -> Trainer:
-    """A short run over sets with all their teachers; `changes` of its recipe, `init` or `mode`."""
+    """A short run over sets with all their teachers; `changes` of its recipe, `init`, `freeze` or
+    `mode`."""
     teachers = dict.fromkeys(sets[0].logits, 0.5)
     distil = {"alpha": 0.3, "teachers": teachers, "mode": changes.pop("mode", "equation-8")}
     learning = Learning.model_validate(
         {
             "distil": distil if teachers else None,
             "init": changes.pop("init", None),
+            "freeze": changes.pop("freeze", []),
         }
     )
     how = recipe(**({"epochs": 1, "batch_size": 10} | changes))
@@ -209,6 +211,23 @@ def test_the_backbone_of_another_skeletons_student_fits(
         whole.start()
 
 
+@pytest.mark.parametrize("frozen", ["backbone", "head"])
+def test_a_frozen_part_ends_as_it_began_and_the_other_learns(
+    frozen: str, trained: Trainer, stores: Stores, tmp_path: Path
+) -> None:
+    sets = open_sets(stores.samples, stores.of("body", "mpii"))
+    init = {"weights": str(trained.folder / WEIGHTS_FILE), "part": "whole"}
+    run = make(sets, tmp_path, init=init, freeze=[frozen])
+    kept, first = run.train().state_dict(), torch.load(init["weights"], weights_only=True)
+    same = {name: torch.equal(kept[name], weight) for name, weight in first.items()}
+    assert {name for name, still in same.items() if still} >= {
+        n for n in same if n.startswith(frozen)
+    }
+    moved = [name for name, still in same.items() if not still]
+    assert len(moved) > sum(not name.startswith(frozen) for name in same) / 2
+    assert run.identity != make(sets, tmp_path, init=init).identity
+
+
 def test_a_network_and_a_loss_of_ones_own_are_trained_like_ours(
     stores: Stores, tmp_path: Path
 ) -> None:
@@ -224,6 +243,8 @@ def test_a_network_and_a_loss_of_ones_own_are_trained_like_ours(
     with pytest.raises(ValueError, match="no part named backbone"):
         started.start()
     whole = {"weights": str(tmp_path / WEIGHTS_FILE), "part": "whole"}
+    with pytest.raises(ValueError, match="no part named backbone"):
+        make(sets, tmp_path / "second", **own, init=whole, freeze=["backbone"]).start()
     again = make(sets, tmp_path / "second", **own, init=whole).start()
     assert again.average is not None
     kept = torch.load(tmp_path / WEIGHTS_FILE, weights_only=True)

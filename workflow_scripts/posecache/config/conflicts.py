@@ -7,7 +7,7 @@ from pathlib import Path
 from posecache import skeletons
 from posecache.config.schema import Config
 from posecache.tables.table import Table
-from posecache.training.recipe import clashes, unjudged, untaught
+from posecache.training.recipe import clashes, unjudged, unmoved, untaught
 
 PROTOCOL = ("metric", "samples", "rescore", "nms")  # what the benchmarks of a column share
 
@@ -42,6 +42,7 @@ def _recipes(config: Config) -> Iterator[str]:
             clashes(recipe, distil),
             untaught(distil, config.unlabelled(name)),
             unjudged(recipe, config.benchmarks_of(name)),
+            unmoved(config.trained[name].init, config.trained[name].freeze),
         )
         for clash in chain.from_iterable(found):
             yield f"{config.trained_key(name)}.{clash}"

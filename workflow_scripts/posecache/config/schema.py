@@ -33,7 +33,7 @@ from posecache.stores.manifest import MANIFEST
 from posecache.tables.settings import OwnTable
 from posecache.tables.specs import TABLES, cast
 from posecache.tables.table import Table
-from posecache.training.recipe import Distil, Init, Recipe, merge
+from posecache.training.recipe import Distil, Frozen, Init, Recipe, merge
 from posecache.training.room import Wanted
 
 Names = Annotated[list[Name], AfterValidator(distinct)]
@@ -83,6 +83,7 @@ class Train(Settings):
     samples: SomeNames
     training: dict[str, Any] = {}
     init: Init | None = None
+    freeze: Annotated[list[Frozen], AfterValidator(distinct)] = []
     gpus: PositiveInt = 1  # processes that share the run; on cuda each has a GPU
 
 

@@ -149,7 +149,9 @@ class Stages:
         options = ["--name", name, "--samples", *map(self.places.samples, train.samples)]
         options += ["--logits", *(f"{t}={folder}" for t, folder in stores)] if stores else []
         init = train.init and train.init.model_copy(update={"weights": self.places.init(name)})
-        options += to_options(Learning(distil=self.config.distil(name), init=init))
+        options += to_options(
+            Learning(distil=self.config.distil(name), init=init, freeze=train.freeze)
+        )
         return options + to_options(self.config.recipe(name)) + to_options(self.validating(name))
 
     def validating(self, name: str) -> Validating:

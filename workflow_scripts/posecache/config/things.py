@@ -120,6 +120,8 @@ class Things:
             "distil": distil and distil.identity,
             "init": train.init and train.init.part,
         }
+        if train.freeze:
+            values["freeze"] = sorted(train.freeze)
         caches = {t: self.config.cached[t] for t in teachers if t in self.config.cached}
         if caches:  # their manifests name skeletons, whose content may be a file's
             known = [skeletons.load(cache.facts.skeleton) for cache in caches.values()]

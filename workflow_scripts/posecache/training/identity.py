@@ -11,11 +11,13 @@ from posecache.training.stream import TrainingSet
 def identity(recipe: Recipe, learning: Learning, sets: Sequence[TrainingSet]) -> str:
     """A digest of the recipe, the objective, and the content of what the run reads."""
     distil, init = learning.distil, learning.init
+    frozen = {"freeze": sorted(learning.freeze)} if learning.freeze else {}
     return fingerprint(
         {
             "recipe": recipe.identity,
             "distil": None if distil is None else distil.identity,
             "init": None if init is None else [sha256(Path(init.weights)), init.part],
+            **frozen,
             "samples": [s.samples.fingerprint for s in sets],
             "logits": [store.fingerprint for s in sets for store in s.logits.values()],
         }

@@ -23,7 +23,7 @@ from posecache.models.settings import Part
 from posecache.names import Names
 from posecache.samples.settings import Augmentation
 from posecache.scores.settings import Measure
-from posecache.settings import Name, NonNegative, Seed, Settings, Share
+from posecache.settings import Name, NonNegative, Seed, Settings, Share, distinct
 
 # The losses that compare a student with labels; losses.LabelLoss says what one takes and gives.
 LABEL_LOSSES: Names[Callable[..., Any]] = Names(
@@ -38,6 +38,7 @@ WINDOW_CHUNKS = 16  # pooled and shuffled together; a training run reads one win
 # Keys that change no weight of a run; `keep` chooses among those of its epochs.
 UNVALUED = {"checkpoint_epochs", "checkpoint_minutes", "validate_epochs", "keep", "tensorboard"}
 NESTED = ("augmentation", "final_augmentation")
+Frozen = Literal["backbone", "head"]  # a part of a network
 OF_EQUATION_8 = ("decay", "temperatures", "where", "confidence")  # keys of `distil`
 
 # The second stage of RTMPose's pipeline.
@@ -249,6 +250,16 @@ class Init(Settings):
         return {"weights": given} if isinstance(given, str) else given
 
 
+def unmoved(init: Init | None, freeze: Sequence[Frozen]) -> Iterator[str]:
+    """Why parts cannot be frozen, under the key in question."""
+    if set(freeze) == {"backbone", "head"}:
+        yield "freeze: the backbone and the head: nothing is left to learn"
+    elif freeze and init is None:
+        yield f"freeze: the {freeze[0]} would stay at random weights, there is no `init`"
+    elif "head" in freeze and init is not None and init.part != "whole":
+        yield "freeze: the head would stay at random weights, `init` says `part: backbone`"
+
+
 class Learning(Settings):
     """What a student learns from besides its labels."""
 
@@ -257,6 +268,9 @@ class Learning(Settings):
     )
     init: Init | None = Field(
         None, description="weights to start from: a file, or {weights, part}; null: random ones"
+    )
+    freeze: Annotated[list[Frozen], AfterValidator(distinct)] = Field(
+        [], description="parts that stay as they start: [backbone], or [head]"
     )
 
 

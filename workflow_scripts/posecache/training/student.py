@@ -125,6 +125,7 @@ def make_trainer(
         folder,
         identity=identity(recipe, learning, sets),
         init=learning.init,
+        frozen=learning.freeze,
         ranks=ranks,
         validation=_validation(validating, teaching, folder, threads),
         compiled=compiled,

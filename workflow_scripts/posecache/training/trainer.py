@@ -24,10 +24,11 @@ from posecache.training import history, schedule
 from posecache.training.batch import Batch
 from posecache.training.checkpoints import Best, Checkpoints, Run
 from posecache.training.compiling import Compiled
+from posecache.training.freezing import freeze
 from posecache.training.history import Tally
 from posecache.training.losses import Objective, TeacherTarget, Truth
 from posecache.training.ranks import Ranks
-from posecache.training.recipe import Init, Recipe
+from posecache.training.recipe import Frozen, Init, Recipe
 from posecache.training.stream import Stream
 from posecache.training.teaching import Teaching
 from posecache.training.watching import Watch, spreads
@@ -55,18 +56,20 @@ class Trainer:
         *,
         identity: str,
         init: Init | None = None,
+        frozen: Sequence[Frozen] = (),
         ranks: Ranks = ALONE,
         validation: "Validation | None" = None,
         compiled: bool = False,
         show: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
     ) -> None:
-        """`network` makes a fresh network; `init` names a file of weights to start from; `ranks`
-        are the processes that share the run, each with its part of the stream, of which the first
-        validates and shows; `compiled`: the network and the losses are, where PyTorch can; `show`
-        is given the history whenever it is saved."""
+        """`network` makes a fresh network; `init` names a file of weights to start from, at which
+        the `frozen` parts stay; `ranks` are the processes that share the run, each with its part of
+        the stream, of which the first validates and shows; `compiled`: the network and the losses
+        are, where PyTorch can; `show` is given the history whenever it is saved."""
         self.recipe, self.objective, self.teaching = recipe, objective, teaching
         self.stream, self.network, self.folder = stream, network, folder
-        self.device, self.identity, self.init = teaching.device, identity, init
+        self.device, self.identity = teaching.device, identity
+        self.init, self.frozen = init, frozen
         self.ranks = ranks
         self.total_steps = recipe.epochs * stream.steps_per_epoch
         self.validation, self.show = validation, show
@@ -238,12 +241,13 @@ class Trainer:
             average = self._network()
             average.load_state_dict(model.state_dict())
         model = self.ranks.share_statistics(model)
+        model.train()
+        freeze(model, self.frozen)
         forward, optimizer = self._fast("the network", model), _optimizer(model, self.recipe)
         run = Run(model=model, forward=forward, average=average, optimizer=optimizer)
         self._checkpoints.load(run)
         if self.ranks.first and run.history:
             self._checkpoints.keep(run.best)  # a kill may have come before it
-        run.model.train()
         return run
 
     def _network(self) -> nn.Module:
@@ -273,9 +277,10 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
         for name, parameter in module.named_parameters(recurse=False)
         if isinstance(module, NORMS) or name == "bias"
     }
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in model.parameters() if p not in spared]},
-        {"params": [p for p in model.parameters() if p in spared], "weight_decay": 0.0},
+        {"params": [p for p in learning if p not in spared]},
+        {"params": [p for p in learning if p in spared], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
 
