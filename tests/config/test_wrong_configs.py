@@ -176,7 +176,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("teachers.third", IMPORTED | {"padding": 0}, "teachers.third.padding: input should be greate"),
     ("teachers.third", IMPORTED | {"sha256": "xyz"}, "third.sha256: string should match pattern"),
     # Names of nothing.
-    ("students.unified-t.distil.mode", "mine", "mode: input should be 'equation-8' or 'authors-co"),
+    ("students.unified-t.distil.mode", "mine", "mode: input should be 'equation-8', 'authors-co"),
     ("students.unified-t.distil.teachers", {"nobody": 1.0}, "'nobody', expected one of teacher-co"),
     ("students.unified-t.distil.decay", "cosine", "decay: input should be 'none' or 'linear', got"),
     ("students.unified-t.distil.where", "labelled", "where: input should be 'everywhere' or 'unla"),
@@ -292,6 +292,10 @@ SEVERAL: list[tuple[dict[str, Any], str]] = [
     (
         {"students.unified-t.distil.mode": "authors-code", "training.loss": "l2"},
         "unified-t.distil.mode: authors-code has its own label loss, the recipe says l2",
+    ),
+    (
+        {"students.unified-t.distil.mode": "dwpose", "training.loss": "l2"},
+        "unified-t.distil.mode: dwpose has its own label loss, the recipe says l2",
     ),
     (
         {

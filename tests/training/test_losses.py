@@ -64,6 +64,19 @@ def test_authors_code_parts_by_hand() -> None:
     assert objective.weights(0.25) == pytest.approx(expected)
 
 
+def test_dwpose_parts_by_hand() -> None:
+    pred, truth, target = hand_worked()
+    distil = Distil(alpha=1, teachers={"l": 0.1}, mode="dwpose", decay="linear")
+    objective = Objective(distil=distil)
+    parts = objective.parts(*pred, truth, {"l": target})
+    # Labels: mean over 2 bins, sum of the axes, over K = 2; teacher: sum of the axes, over K = 1.
+    assert parts["L_CK"].item() == pytest.approx(2 * LABEL_KL / 2 / 2, rel=1e-6)
+    assert parts["L_D/l"].item() == pytest.approx(KD_X + KD_Y, rel=1e-6)
+    assert objective.weights(0.25) == pytest.approx({"L_CK": 1, "L_D/l": 0.1 * 0.75})
+    second = Objective(distil=Distil(alpha=0, teachers={"l": 1}, mode="dwpose"))
+    assert second.weights(0.25) == {"L_CK": 0, "L_D/l": 1}
+
+
 def test_l2_is_the_squared_distance_of_the_expected_position() -> None:
     pred, truth, _ = hand_worked()
     parts = Objective(label_loss="l2").parts(*pred, truth, {})
@@ -106,7 +119,7 @@ def test_a_label_loss_of_ones_own_is_reduced_as_ours() -> None:
 
 
 @pytest.mark.parametrize("loss", ["simcc_kl", "l2"])
-@pytest.mark.parametrize("mode", [None, "equation-8", "authors-code"])
+@pytest.mark.parametrize("mode", [None, "equation-8", "authors-code", "dwpose"])
 def test_unlabelled_keypoint_gets_exactly_no_gradient(loss: str, mode: str | None) -> None:
     pred, truth, _ = hand_worked()
     distil = {"alpha": 0.5, "teachers": {"t": 1.0}, "mode": mode}

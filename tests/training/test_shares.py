@@ -87,7 +87,7 @@ def test_a_part_is_prepared_as_it_is_in_the_global_batch(data: TrainingSet, geom
             torch.testing.assert_close(found, getattr(targets["teacher"], name)[places])
 
 
-@pytest.mark.parametrize("mode", ["equation-8", "authors-code"])
+@pytest.mark.parametrize("mode", ["equation-8", "authors-code", "dwpose"])
 def test_losses_and_spreads_of_the_parts_add_up(data: TrainingSet, mode: str) -> None:
     """Three samples and two; the spreads' sums over the processes are taken by hand."""
     objective = Objective(distil=Distil(alpha=0.3, teachers={"teacher": 0.5}, mode=mode))

@@ -3,7 +3,8 @@
 All parts of `equation-8` are reduced in one way: KL summed over bins, mean of the two axes, summed
 over keypoints and divided by the student's K, mean over the batch. It is Eq. 8 of the paper
 (arXiv:2405.20084) up to one common factor, so that a weight means the same at any batch size and
-bin count. `authors-code` keeps the reductions and the weights of the authors' public code.
+bin count. `authors-code` keeps the reductions and the weights of the authors' public code, and
+`dwpose` those of DWPose's two stages (arXiv:2307.15880; mmpose/models/losses/dist_loss.py there).
 
 A person without labels is one whose keypoints all have weight 0: it counts in the batch and adds
 nothing to `L_CK`, as a keypoint that its dataset lacks counts in K. So a label weighs the same
@@ -83,7 +84,7 @@ class Objective:
         parts = {"L_CK": self._label_part(pred, truth, total * keypoints)}
         for name, target in targets.items():
             kl = self._teacher_kl(name, pred, truth, target)
-            if self.as_authors:  # adds the axes, divides by the teacher's keypoints
+            if self.as_mmpose:  # adds the axes, divides by the teacher's keypoints
                 parts[f"L_D/{name}"] = 2 * kl.sum() / (total * kl.shape[1])
             else:
                 parts[f"L_D/{name}"] = kl.sum() / (total * keypoints)
@@ -105,9 +106,14 @@ class Objective:
         """Whether the student learns as in the authors' public code."""
         return self.distil is not None and self.distil.mode == "authors-code"
 
+    @property
+    def as_mmpose(self) -> bool:
+        """Whether the parts are reduced as in MMPose, which the authors and DWPose build on."""
+        return self.distil is not None and self.distil.mode != "equation-8"
+
     def _label_part(self, pred: Pair, truth: Truth, count: int) -> Tensor:
         """`count` keypoints, labelled or not, are in the global batch."""
-        if self.as_authors:
+        if self.as_mmpose:
             return kl_discret(pred, truth, self.beta)
         loss = self._of_labels(pred, truth, self.beta, self.split_ratio)
         return loss.sum() / count
@@ -127,7 +133,9 @@ class Objective:
             weights[list(weights)[-1]] *= 1 - progress
             return weights
         heard = 1 - progress if self.distil.decay == "linear" else 1.0
-        return {"L_CK": alpha} | {f"L_D/{n}": (1 - alpha) * b * heard for n, b in teachers.items()}
+        if self.distil.mode == "equation-8":
+            heard *= 1 - alpha
+        return {"L_CK": alpha} | {f"L_D/{n}": b * heard for n, b in teachers.items()}
 
 
 def label_kl(pred: Pair, truth: Truth, beta: float, split_ratio: float) -> Tensor:

@@ -39,7 +39,7 @@ WINDOW_CHUNKS = 16  # pooled and shuffled together; a training run reads one win
 UNVALUED = {"checkpoint_epochs", "checkpoint_minutes", "validate_epochs", "keep", "tensorboard"}
 NESTED = ("augmentation", "final_augmentation")
 Frozen = Literal["backbone", "head"]  # a part of a network
-OF_EQUATION_8 = ("decay", "temperatures", "where", "confidence")  # keys of `distil`
+NOT_THE_AUTHORS = ("decay", "temperatures", "where", "confidence")  # keys of `distil`
 
 # The second stage of RTMPose's pipeline.
 MILDER = {
@@ -152,14 +152,16 @@ def changed(augmentation: Augmentation, changes: Mapping[str, Any]) -> Augmentat
 
 
 class Distil(Settings):
-    """Eq. 8: alpha weighs the labels, each teacher's beta weighs its cached logits."""
+    """Alpha weighs the labels, each teacher's beta weighs its cached logits."""
 
     alpha: Share = Field(description="weight of the labels")
     teachers: Annotated[dict[Name, NonNegative], Field(min_length=1)] = Field(
         description="{teacher: its beta, ...}"
     )
-    mode: Literal["equation-8", "authors-code"] = Field(
-        "equation-8", description="or authors-code: what the authors' public code minimises"
+    mode: Literal["equation-8", "authors-code", "dwpose"] = Field(
+        "equation-8",
+        description="or authors-code: what the authors' public code minimises; dwpose: alpha * "
+        "labels + sum of beta * teacher, reduced as there",
     )
     decay: Literal["none", "linear"] = Field(
         "none", description="linear: the teachers' weights fall by the factor 1 - epoch / epochs"
@@ -190,13 +192,13 @@ class Distil(Settings):
     def identity(self) -> dict[str, Any]:
         """What tells runs apart. A key of an ablation that is switched off is left out, so that a
         run of before there was such a key is still the same one."""
-        default = {key for key in OF_EQUATION_8 if getattr(self, key) == _default(key)}
+        default = {key for key in NOT_THE_AUTHORS if getattr(self, key) == _default(key)}
         return self.model_dump(mode="json", exclude=default)
 
     @property
     def teaches(self) -> bool:
         """Whether a teacher has any weight; the authors' code gives it some at each alpha."""
-        return (self.alpha < 1 or self.mode == "authors-code") and any(self.teachers.values())
+        return (self.alpha < 1 or self.mode != "equation-8") and any(self.teachers.values())
 
 
 def _default(key: str) -> Any:
@@ -208,17 +210,18 @@ def clashes(recipe: Recipe, distil: Distil | None) -> Iterator[str]:
     if distil is None:
         if recipe.geometry == "replay":
             yield "training.geometry: replay shows a teacher's crops, and this model has no teacher"
-    elif distil.mode == "authors-code":
-        yield from _beside_the_authors_code(recipe, distil)
+        return
+    if distil.mode != "equation-8" and recipe.loss != Recipe.model_fields["loss"].default:
+        yield f"distil.mode: {distil.mode} has its own label loss, the recipe says {recipe.loss}"
+    if distil.mode == "authors-code":
+        yield from _beside_the_authors_code(distil)
     elif not any([distil.alpha, *distil.teachers.values()]):
         yield "distil.alpha: 0, and so is every teacher's beta: nothing is learnt"
 
 
-def _beside_the_authors_code(recipe: Recipe, distil: Distil) -> Iterator[str]:
-    """Settings of the mode equation-8, which would change what the authors' code minimises."""
-    if recipe.loss != Recipe.model_fields["loss"].default:
-        yield f"distil.mode: authors-code has its own label loss, the recipe says {recipe.loss}"
-    for key in OF_EQUATION_8:
+def _beside_the_authors_code(distil: Distil) -> Iterator[str]:
+    """Settings that would change what the authors' code minimises."""
+    for key in NOT_THE_AUTHORS:
         if (value := getattr(distil, key)) != _default(key):
             yield f"distil.{key}: authors-code has its own decay and weights, so not {key}: {value}"
 
