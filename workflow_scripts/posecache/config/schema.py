@@ -39,13 +39,14 @@ from posecache.training.room import Wanted
 Names = Annotated[list[Name], AfterValidator(distinct)]
 SomeNames = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(distinct)]
+OWN_VIEWS: Any = Field(None, description="instead of `logits.views`; null: those")
 
 
 class Demo(Settings):
     """The rendered demo data, written in the real file formats under `folder`."""
 
-    folder: Folder
-    sets: dict[Name, DemoSet]
+    folder: Folder = Field(description="where they are written")
+    sets: dict[Name, DemoSet] = Field(description="by name; which pictures to render")
 
     @model_validator(mode="after")
     def _own_files(self) -> Self:
@@ -68,7 +69,7 @@ class Demo(Settings):
 class Samples(AnnotationFiles):
     """A sample set; models can be trained from it if it has `crops`."""
 
-    crops: Crops | None = None
+    crops: Crops | None = Field(None, description="to train from; null: it is for evaluation")
 
     @model_validator(mode="after")
     def _labelled_boxes(self) -> Self:
@@ -80,40 +81,46 @@ class Samples(AnnotationFiles):
 class Train(Settings):
     """A model that is trained here: its sample sets and what differs from `training`."""
 
-    samples: SomeNames
-    training: dict[str, Any] = {}
-    init: Init | None = None
-    freeze: Annotated[list[Frozen], AfterValidator(distinct)] = []
-    gpus: PositiveInt = 1  # processes that share the run; on cuda each has a GPU
+    samples: SomeNames = Field(description="names of the sample sets to learn from")
+    training: dict[str, Any] = Field({}, description="keys of the recipe that differ")
+    init: Init | None = Field(None, description="first weights, or {weights, part}; null: random")
+    freeze: Annotated[list[Frozen], AfterValidator(distinct)] = Field(
+        [], description="parts of `init`'s weights that stay as they are"
+    )
+    gpus: PositiveInt = Field(1, description="processes that share the run; on cuda a GPU each")
 
 
 class Student(Train):
     """A student; without `distil` it learns from labels only."""
 
-    distil: Distil | None = None
-    seeds: Seeds | None = None  # one training run each; None: the common `seeds`
-    benchmarks: Names | None = None  # None: all that count any of its keypoints
+    distil: Distil | None = Field(None, description="its teachers; null: from labels only")
+    seeds: Seeds | None = Field(None, description="a run each; null: the common `seeds`")
+    benchmarks: Names | None = Field(None, description="null: all that count any of its keypoints")
 
 
 class ImportedTeacher(Import):
     """A teacher that comes as a file."""
 
-    weights: str
-    crop: Literal["native", "stretch"] = "native"
-    views: Views | None = None  # None: `logits.views`
+    weights: str = Field(description="an ONNX file, or an MMPose checkpoint of an RTMPose")
+    crop: Literal["native", "stretch"] = Field(
+        "native", description="stretch: its students' crop, stretched to its input"
+    )
+    views: Views | None = OWN_VIEWS
 
 
 class HomeTrainedTeacher(Settings):
     """A teacher that is trained here."""
 
-    train: Train
-    views: Views | None = None  # None: `logits.views`
+    train: Train = Field(description="how it is trained here")
+    views: Views | None = OWN_VIEWS
 
 
 class CachedTeacher(Settings):
     """A teacher that comes as a cache, made elsewhere: nothing of it is run here."""
 
-    logits: str  # a logit store, or a folder with one for each sample set, by its name
+    logits: str = Field(
+        description="a logit store, or a folder with one for each sample set, by its name"
+    )
 
     def store(self, samples: str) -> str:
         """The folder of its logits over a sample set."""
@@ -152,15 +159,17 @@ Teacher = Annotated[
 class Benchmark(Measure):
     """A metric over a sample set."""
 
-    samples: Name
+    samples: Name = Field(description="name of the sample set")
 
 
 class Tables(Settings):
     """The tables beside the scores."""
 
-    paper: dict[Name, dict[Name, Name]] = {}  # our model for each published part
-    teachers: dict[Name, SomeNames] = {}  # their benchmarks, printed below Table 1
-    own: dict[Name, OwnTable] = {}
+    paper: dict[Name, dict[Name, Name]] = Field(
+        {}, description="the model for each part of the published tables, by size and part"
+    )
+    teachers: dict[Name, SomeNames] = Field({}, description="their benchmarks, below Table 1")
+    own: dict[Name, OwnTable] = Field({}, description="tables of your own, by name")
 
     @property
     def parts(self) -> dict[str, str]:
@@ -171,35 +180,35 @@ class Tables(Settings):
 class Logits(Caching):
     """How models are run and their logits stored."""
 
-    batch: PositiveInt = BATCH
-    jobs: PositiveInt = 1
+    batch: PositiveInt = Field(BATCH, description="crops per forward pass")
+    jobs: PositiveInt = Field(1, description="jobs that share one model's run over one sample set")
 
 
 class Compute(Settings):
     """What a job may use."""
 
-    device: Literal["cpu", "cuda"] = "cpu"
-    compile: bool = False  # the networks that are trained, by PyTorch
-    threads: PositiveInt = 1
-    memory_mb: PositiveInt = 2000
-    pictures: Wanted = "auto"
+    device: Literal["cpu", "cuda"] = Field("cpu", description="cuda: an error if there is none")
+    compile: bool = Field(False, description="the networks that are trained, by torch.compile")
+    threads: PositiveInt = Field(1, description="of a job; with `gpus`, of each process")
+    memory_mb: PositiveInt = Field(2000, description="of decoded samples that training keeps")
+    pictures: Wanted = Field("auto", description="where the decoded crops of a training run lie")
 
 
 class Config(Settings):
     """The whole of a configuration."""
 
-    results: Folder = "results"
-    cache: Folder | None = None  # None: `results`
-    demo: Demo | None = None
-    samples: dict[Name, Samples]
-    training: dict[str, Any] = {}
-    teachers: dict[Name, Teacher] = {}
-    students: dict[Name, Student]
-    seeds: Seeds | None = None  # of all students; None: the recipe's own
-    benchmarks: dict[Name, Benchmark]
-    tables: Tables = Tables()
-    logits: Logits = Logits()
-    compute: Compute = Compute()
+    results: Folder = Field("results", description="folder of all that is made")
+    cache: Folder | None = Field(None, description="of samples, teachers, logits; null: `results`")
+    demo: Demo | None = Field(None, description="people to render; null: the data are on disk")
+    samples: dict[Name, Samples] = Field(description="sample sets by name")
+    training: dict[str, Any] = Field({}, description="the recipe of every model trained here")
+    teachers: dict[Name, Teacher] = Field({}, description="teachers by name")
+    students: dict[Name, Student] = Field(description="students by name")
+    seeds: Seeds | None = Field(None, description="a run each of each student; null: one run")
+    benchmarks: dict[Name, Benchmark] = Field(description="benchmarks by name")
+    tables: Tables = Field(Tables(), description="which models fill which tables")
+    logits: Logits = Field(Logits(), description="how models are run, and what is kept")
+    compute: Compute = Field(Compute(), description="what one job may use")
 
     @property
     def rendered(self) -> dict[str, DemoSet]:

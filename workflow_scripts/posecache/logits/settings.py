@@ -43,12 +43,16 @@ class Views(Settings):
     """Crops of each of the `paddings` turned by each of the `rotations`, then `augmented` crops
     that the augmentation draws once; all are stored, or one view that they are merged into."""
 
-    paddings: tuple[PositiveFloat, ...] = ()  # crop sides over box sides; (): the model's own
-    rotations: tuple[float, ...] = (0.0,)  # degrees
-    augmented: NonNegativeInt = 0
-    augmentation: Augmentation = Augmentation()
-    seed: Seed = 0
-    merge: Annotated[str, AfterValidator(MERGES.checked)] = "none"
+    paddings: tuple[PositiveFloat, ...] = Field(
+        (), description="crop sides over box sides; none: the model's own"
+    )
+    rotations: tuple[float, ...] = Field((0.0,), description="degrees")
+    augmented: NonNegativeInt = Field(0, description="crops that the augmentation draws once")
+    augmentation: Augmentation = Field(Augmentation(), description="that draws them")
+    seed: Seed = Field(0, description="of what it draws")
+    merge: Annotated[str, AfterValidator(MERGES.checked)] = Field(
+        "none", description=f"{', '.join(MERGES)}, or module:attribute of your own"
+    )
 
     @model_validator(mode="after")
     def _some(self) -> Self:

@@ -42,18 +42,26 @@ class Augmentation(Settings):
     albumentations' Blur, MedianBlur and CoarseDropout, as RTMPose configures them.
     """
 
-    flip_prob: Share = 0.5
-    half_body_prob: Share = 0.3  # of people with enough labelled keypoints
-    shift_factor: NonNegative = 0.16  # of the padded box's sides
-    shift_prob: Share = 0.3
-    scale_factor: tuple[PositiveFloat, PositiveFloat] = (0.6, 1.4)  # of the box, always applied
-    rotate_degrees: Annotated[float, Field(ge=0, le=180)] = 80.0
-    rotate_prob: Share = 0.6
-    hsv_delta: tuple[NonNegative, NonNegative, NonNegative] = (5, 30, 30)  # 8-bit HSV of OpenCV
-    blur_prob: Share = 0.1
-    median_blur_prob: Share = 0.1
-    dropout_prob: Share = 1.0  # one black rectangle
-    dropout_size: tuple[Share, Share] = (0.2, 0.4)  # of the crop's sides
+    flip_prob: Share = Field(0.5, description="chance of a mirrored crop")
+    half_body_prob: Share = Field(
+        0.3, description="chance of a half body, of people with enough labelled keypoints"
+    )
+    shift_factor: NonNegative = Field(0.16, description="farthest shift, over the padded box")
+    shift_prob: Share = Field(0.3, description="chance of a shift")
+    scale_factor: tuple[PositiveFloat, PositiveFloat] = Field(
+        (0.6, 1.4), description="[smallest, largest] factor of the box, always applied"
+    )
+    rotate_degrees: Annotated[float, Field(ge=0, le=180)] = Field(80.0, description="farthest turn")
+    rotate_prob: Share = Field(0.6, description="chance of a turn")
+    hsv_delta: tuple[NonNegative, NonNegative, NonNegative] = Field(
+        (5, 30, 30), description="largest change of OpenCV's 8-bit hue, saturation and value"
+    )
+    blur_prob: Share = Field(0.1, description="chance of a box blur")
+    median_blur_prob: Share = Field(0.1, description="chance of a median blur")
+    dropout_prob: Share = Field(1.0, description="chance of one black rectangle")
+    dropout_size: tuple[Share, Share] = Field(
+        (0.2, 0.4), description="[smallest, largest] side of it over the crop's"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
