@@ -15,7 +15,7 @@ from posecache.logits.settings import BATCH, Caching
 from posecache.stage import run_stage
 
 
-def main() -> None:
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True, help="folder of a model")
     parser.add_argument("--samples", type=Path, required=True, help="folder of a sample store")
@@ -32,7 +32,11 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     records.add_option(parser)
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    arguments = options().parse_args()
     torch.set_num_threads(1)  # predictions are merged by threads of our own, beside the model's
     with records.recorded(arguments.record):
         logits.cache(

@@ -15,7 +15,7 @@ from posecache.models.settings import Import
 from posecache.stage import run_stage
 
 
-def main() -> None:
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, required=True, help="an .onnx or .pth file")
     parser.add_argument("--name", required=True)
@@ -28,7 +28,11 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     records.add_option(parser)
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    arguments = options().parse_args()
     with records.recorded(arguments.record):
         card = import_model(
             arguments.weights,

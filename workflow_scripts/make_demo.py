@@ -13,13 +13,17 @@ from posecache.datasets.demo.settings import DemoSet
 from posecache.stage import run_stage
 
 
-def main() -> None:
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser, DemoSet)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     records.add_option(parser)
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    arguments = options().parse_args()
     with records.recorded(arguments.record):
         write(arguments.out, from_options(arguments, DemoSet), arguments.threads)
 

@@ -27,7 +27,7 @@ def benchmarks(text: str) -> tuple[str, list[str]]:
     return teacher, rest.split(",")
 
 
-def parse_arguments() -> argparse.Namespace:
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", required=True, help=f"one of {', '.join(TABLES)}, or your own")
     parser.add_argument("--scores", type=Path, nargs="+", required=True, help="score files")
@@ -52,7 +52,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, required=True, help="the CSV; .md lies beside it")
     records.add_option(parser)
-    return parser.parse_args()
+    return parser
 
 
 def described(arguments: argparse.Namespace) -> Table:
@@ -69,7 +69,7 @@ def described(arguments: argparse.Namespace) -> Table:
 
 
 def main() -> None:
-    arguments = parse_arguments()
+    arguments = options().parse_args()
     with records.recorded(arguments.record):
         write(arguments)
 

@@ -15,7 +15,7 @@ from posecache.stage import run_stage
 from posecache.stores.settings import Cut
 
 
-def main() -> None:
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser, AnnotationFiles)
     add_options(parser, Cut)
@@ -29,7 +29,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     records.add_option(parser)
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    arguments = options().parse_args()
     with records.recorded(arguments.record):
         annotations = datasets.read(from_options(arguments, AnnotationFiles).source())
         samples.check(annotations, from_options(arguments, Expected))

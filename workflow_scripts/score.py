@@ -16,7 +16,7 @@ from posecache.scores.settings import Measure
 from posecache.stage import run_stage
 
 
-def main() -> None:
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--benchmark", required=True, help="its name")
     add_options(parser, Measure)
@@ -24,7 +24,11 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, required=True, help="folder of its sample store")
     parser.add_argument("--out", type=Path, required=True)
     records.add_option(parser)
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    arguments = options().parse_args()
     with records.recorded(arguments.record):
         measure, store = from_options(arguments, Measure), samples.open(arguments.samples)
         opened = logits.open(arguments.logits, samples=store)

@@ -11,11 +11,15 @@ from posecache.stage import run_stage
 from posecache.stores.seal import seal
 
 
-def main() -> None:
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the logit store")
     records.add_option(parser)
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    arguments = options().parse_args()
     with records.recorded(arguments.record):
         seal(arguments.out)
 

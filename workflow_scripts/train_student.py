@@ -24,7 +24,7 @@ from posecache.training.student import make_trainer, open_sets, train
 from posecache.training.trainer import Trainer
 
 
-def parse_arguments() -> argparse.Namespace:
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--name", required=True)
     parser.add_argument("--samples", type=Path, nargs="+", required=True, help="sample stores")
@@ -53,7 +53,7 @@ def parse_arguments() -> argparse.Namespace:
     records.add_option(parser)
     add_options(parser, Recipe)
     add_options(parser, Validating)
-    return parser.parse_args()
+    return parser
 
 
 def of_teacher(text: str) -> tuple[str, Path]:
@@ -72,7 +72,7 @@ def positive(text: str) -> int:
 
 
 def main() -> None:
-    arguments = parse_arguments()
+    arguments = options().parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda: PyTorch finds no CUDA device; cpu says that a CPU will do")
     with (

@@ -11,6 +11,6 @@ def add_command(
     commands: Commands, name: str, run: Callable[[argparse.Namespace], None]
 ) -> argparse.ArgumentParser:
     """A new command, whose help is its function's docstring, to be given its arguments."""
-    command = commands.add_parser(name, help=run.__doc__)
+    command = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
     command.set_defaults(run=run)
     return command
