@@ -7,7 +7,7 @@ CORES ?= 8
 CLIENT := rtmlib==0.0.16
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup table1 tables teachers test gpu lint lock clean
+.PHONY: setup table1 tables teachers test gpu docs lint lock clean
 
 setup: $(VENV)/ready
 
@@ -41,6 +41,10 @@ gpu: $(if $(WITH),,setup)
 	PYTHONPATH=workflow_scripts$${PYTHONPATH:+:$$PYTHONPATH} $(or $(WITH),python) -m pytest \
 		-W default -k cuda tests/test_cuda.py tests/training
 	PYTHONPATH=workflow_scripts$${PYTHONPATH:+:$$PYTHONPATH} $(or $(WITH),python) benchmarks/gpu.py
+
+# The documentation as a site, which needs no network: build/site/index.html.
+docs: setup
+	sphinx-build -E -q -W --keep-going docs build/site
 
 lint: setup
 	@ruff check . || { echo "to mend: .venv/bin/ruff check --fix ."; exit 1; }
