@@ -85,7 +85,7 @@ class Train(Settings):
     training: dict[str, Any] = Field({}, description="keys of the recipe that differ")
     init: Init | None = Field(None, description="first weights, or {weights, part}; null: random")
     freeze: Annotated[list[Frozen], AfterValidator(distinct)] = Field(
-        [], description="parts of `init`'s weights that stay as they are"
+        [], description="parts that stay as they start: [backbone], or [head]"
     )
     gpus: PositiveInt = Field(1, description="processes that share the run; on cuda a GPU each")
 
