@@ -5,6 +5,7 @@ the options of scripts and commands from their parsers.
 import argparse
 import functools
 import importlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,7 @@ def entries(value: Mapping[str, Any]) -> list[dict[str, Any]]:
 def section(name: str, places: list[str], schema: Mapping[str, Any]) -> str:
     """A settings class: its places, what it is, and a table of its keys."""
     title = ", ".join(f"`{place}`" for place in places if place) or "The top of the file"
+    title += f": {words(name)}" if name.endswith("Teacher") else ""  # three may stand there
     required = schema.get("required", ())
     rows = [row(key, value, key in required) for key, value in schema["properties"].items()]
     head = "| key | value | default | |\n|---|---|---|---|"
@@ -99,7 +101,8 @@ def row(key: str, value: Mapping[str, Any], required: bool) -> str:
 def kind(value: Mapping[str, Any]) -> str:
     """What may stand there, in the words of YAML."""
     if "$ref" in value:
-        return f"[keys](#{anchor(value['$ref'].rpartition('/')[2])})"
+        name = value["$ref"].rpartition("/")[2]
+        return f"[{words(name)}](#{anchor(name)})"
     if "enum" in value:
         return ", ".join(f"`{choice}`" for choice in value["enum"])
     if choices := (*value.get("anyOf", ()), *value.get("oneOf", ())):
@@ -111,6 +114,11 @@ def kind(value: Mapping[str, Any]) -> str:
     if value.get("type") == "object":
         return "{" + "".join(f"NAME: {kind(entry)}, " for entry in entries(value)) + "...}"
     return TYPES.get(value.get("type", ""), "anything")
+
+
+def words(name: str) -> str:
+    """A class's name in words."""
+    return re.sub(r"\B([A-Z])", r" \1", name).lower()
 
 
 def anchor(name: str) -> str:
