@@ -92,7 +92,7 @@ def section(name: str, places: list[str], schema: Mapping[str, Any]) -> str:
 
 
 def row(key: str, value: Mapping[str, Any], required: bool) -> str:
-    nested = any(True for _ in references(value)) and value.get("default") is not None
+    nested = any(references(value)) and value.get("default") is not None
     default = "required" if required else "" if nested else f"`{as_yaml(value['default'])}`"
     cells = [f"`{key}`", kind(value), default, value["description"]]
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
