@@ -67,10 +67,20 @@ def references(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Settings classes that a value may be of; `.NAME` for those under names of the user's."""
     if "$ref" in value:
         yield value["$ref"].rpartition("/")[2], ""
-    for choice in (*value.get("anyOf", ()), *value.get("oneOf", ())):
-        yield from references(choice)
+    for part in (*choices(value), *items(value)):
+        yield from references(part)
     for entry in entries(value):
         yield from ((name, ".NAME" + star) for name, star in references(entry))
+
+
+def choices(value: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The schemas of which a value fits one."""
+    return [*value.get("anyOf", ()), *value.get("oneOf", ())]
+
+
+def items(value: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The schemas of a list's items: of each place, or one for all."""
+    return value.get("prefixItems") or [value["items"]] if value.get("type") == "array" else []
 
 
 def entries(value: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -92,10 +102,20 @@ def section(name: str, places: list[str], schema: Mapping[str, Any]) -> str:
 
 
 def row(key: str, value: Mapping[str, Any], required: bool) -> str:
-    nested = any(references(value)) and value.get("default") is not None
-    default = "required" if required else "" if nested else f"`{as_yaml(value['default'])}`"
-    cells = [f"`{key}`", kind(value), default, value["description"]]
+    cells = [
+        f"`{key}`",
+        kind(value),
+        "required" if required else usual(value),
+        value["description"],
+    ]
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def usual(value: Mapping[str, Any]) -> str:
+    """What stands there unless told otherwise; nothing where that is a class's own defaults."""
+    if "default" not in value or (value["default"] is not None and any(references(value))):
+        return ""
+    return f"`{as_yaml(value['default'])}`"
 
 
 def kind(value: Mapping[str, Any]) -> str:
@@ -105,12 +125,11 @@ def kind(value: Mapping[str, Any]) -> str:
         return f"[{words(name)}](#{anchor(name)})"
     if "enum" in value:
         return ", ".join(f"`{choice}`" for choice in value["enum"])
-    if choices := (*value.get("anyOf", ()), *value.get("oneOf", ())):
-        known = [kind(choice) for choice in choices if choice != NULL]
-        return " or ".join(known + ["null"] * (NULL in choices))
-    if value.get("type") == "array":
-        items = value.get("prefixItems") or [value["items"]]
-        return f"[{', '.join(map(kind, items))}{'' if 'prefixItems' in value else ', ...'}]"
+    if found := choices(value):
+        known = [kind(choice) for choice in found if choice != NULL]
+        return " or ".join(known + ["null"] * (NULL in found))
+    if found := items(value):
+        return f"[{', '.join(map(kind, found))}{'' if 'prefixItems' in value else ', ...'}]"
     if value.get("type") == "object":
         return "{" + "".join(f"NAME: {kind(entry)}, " for entry in entries(value)) + "...}"
     return TYPES.get(value.get("type", ""), "anything")
