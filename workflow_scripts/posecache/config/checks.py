@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from posecache.config import caches
 from posecache.config.conflicts import conflicts
-from posecache.config.schema import Config, Train
+from posecache.config.models import Train
+from posecache.config.schema import Config
 from posecache.datasets.records import GROUND_TRUTH
 from posecache.datasets.settings import FORMATS
 from posecache.models.settings import is_checkpoint

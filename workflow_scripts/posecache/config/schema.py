@@ -5,41 +5,33 @@ sections refer to each other.
 """
 
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    Discriminator,
-    Field,
-    PositiveInt,
-    Tag,
-    model_validator,
-)
+from pydantic import Field, PositiveInt, model_validator
 
 from posecache import skeletons
-from posecache.config.documents import ORIGINS
+from posecache.config.models import (
+    CachedTeacher,
+    HomeTrainedTeacher,
+    ImportedTeacher,
+    Seeds,
+    SomeNames,
+    Student,
+    Teacher,
+    Train,
+)
 from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
 from posecache.datasets.settings import AnnotationFiles
-from posecache.logits import facts
-from posecache.logits.facts import Facts
 from posecache.logits.settings import BATCH, Caching, Views
-from posecache.models.settings import Import
 from posecache.runs import run_name, student_of
 from posecache.samples.settings import Crops
 from posecache.scores.settings import Measure
-from posecache.settings import Folder, Name, Seed, Settings, distinct
-from posecache.stores.manifest import MANIFEST
+from posecache.settings import Folder, Name, Settings
 from posecache.tables.settings import OwnTable
 from posecache.tables.specs import TABLES, cast
 from posecache.tables.table import Table
-from posecache.training.recipe import Distil, Frozen, Init, Recipe, merge
+from posecache.training.recipe import Distil, Recipe, merge
 from posecache.training.room import Wanted
-
-Names = Annotated[list[Name], AfterValidator(distinct)]
-SomeNames = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
-Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(distinct)]
-OWN_VIEWS: Any = Field(None, description="instead of `logits.views`; null: those")
 
 
 class Demo(Settings):
@@ -76,84 +68,6 @@ class Samples(AnnotationFiles):
         if self.detected and self.labelled and self.crops is not None:
             raise ValueError("`crops` are for training, which needs `boxes: gt`, or `labels: none`")
         return self
-
-
-class Train(Settings):
-    """A model that is trained here: its sample sets and what differs from `training`."""
-
-    samples: SomeNames = Field(description="names of the sample sets to learn from")
-    training: dict[str, Any] = Field({}, description="keys of the recipe that differ")
-    init: Init | None = Field(None, description="first weights, or {weights, part}; null: random")
-    freeze: Annotated[list[Frozen], AfterValidator(distinct)] = Field(
-        [], description="parts that stay as they start: [backbone], or [head]"
-    )
-    gpus: PositiveInt = Field(1, description="processes that share the run; on cuda a GPU each")
-
-
-class Student(Train):
-    """A student; without `distil` it learns from labels only."""
-
-    distil: Distil | None = Field(None, description="its teachers; null: from labels only")
-    seeds: Seeds | None = Field(None, description="a run each; null: the common `seeds`")
-    benchmarks: Names | None = Field(None, description="null: all that count any of its keypoints")
-
-
-class ImportedTeacher(Import):
-    """A teacher that comes as a file."""
-
-    weights: str = Field(description="an ONNX file, or an MMPose checkpoint of an RTMPose")
-    crop: Literal["native", "stretch"] = Field(
-        "native", description="stretch: its students' crop, stretched to its input"
-    )
-    views: Views | None = OWN_VIEWS
-
-
-class HomeTrainedTeacher(Settings):
-    """A teacher that is trained here."""
-
-    train: Train = Field(description="how it is trained here")
-    views: Views | None = OWN_VIEWS
-
-
-class CachedTeacher(Settings):
-    """A teacher that comes as a cache, made elsewhere: nothing of it is run here."""
-
-    logits: str = Field(
-        description="a logit store, or a folder with one for each sample set, by its name"
-    )
-
-    def store(self, samples: str) -> str:
-        """The folder of its logits over a sample set."""
-        return self.logits if Path(self.logits, MANIFEST).exists() else f"{self.logits}/{samples}"
-
-    @cached_property
-    def facts(self) -> Facts:
-        """What its logits say of it; ValueError if there are none."""
-        stores = sorted(Path(self.logits).glob(f"*/{MANIFEST}"))
-        return facts.read(stores[0].parent if stores else Path(self.logits))
-
-
-KINDS = dict(zip(ORIGINS, (ImportedTeacher, HomeTrainedTeacher, CachedTeacher), strict=True))
-
-
-def _origin(entry: Any) -> str | None:
-    """Where a teacher comes from, by the one key that says it; None if unclear."""
-    if isinstance(entry, Settings):
-        return next(f"<{key}>" for key, kind in KINDS.items() if isinstance(entry, kind))
-    found = [key for key in ORIGINS if isinstance(entry, dict) and key in entry]
-    return f"<{found[0]}>" if len(found) == 1 else None
-
-
-Teacher = Annotated[
-    Annotated[ImportedTeacher, Tag("<weights>")]
-    | Annotated[HomeTrainedTeacher, Tag("<train>")]
-    | Annotated[CachedTeacher, Tag("<logits>")],
-    Discriminator(
-        _origin,
-        custom_error_type="origin",
-        custom_error_message="expected one of `weights`, `train` and `logits`",
-    ),
-]
 
 
 class Benchmark(Measure):
