@@ -4,7 +4,6 @@ A history has one row an epoch, as `history.csv`: `epoch`, and numbers by name; 
 """
 
 import importlib.util
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from posecache import files
+from posecache.report.figures import as_png
 from posecache.training.history import LOSS, VALIDATED
 
 PICTURE, EVENTS = "curves.png", "tensorboard"
@@ -75,10 +75,3 @@ def _plot(panel: Axes, history: History, name: str) -> None:
     rows = [row for row in history if name in row]
     epochs, values = [row["epoch"] for row in rows], [row[name] for row in rows]
     panel.plot(epochs, values, marker=".", label=name.removeprefix(VALIDATED))
-
-
-def as_png(figure: Figure) -> bytes:
-    """A figure as a PNG file."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=100)
-    return content.getvalue()
