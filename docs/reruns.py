@@ -70,6 +70,9 @@ tables:
       rows: {more: more}
       columns: {AP: [own, AP]}
       published: own/published.csv
+sweeps:
+  some:
+    {student: more, alpha: [0.3, 0.4], seed: [0], columns: {AP: [own, AP], AR: [own, AR]}}
 """
 SKELETON = (ROOT / "workflow_scripts/posecache/skeletons/coco17.yaml").read_text()
 FILES = (
@@ -139,6 +142,12 @@ CHANGES: dict[str, tuple[str, Any]] = {
                                        {"teacher-coco": 2.0}),
     "students.*.distil.where": ("students.unified-t.distil.where", "unlabelled"),
     "students.*.distil.confidence": ("students.more.distil.confidence", "peak"),
+    "sweeps.*.*": ("sweeps.some.alpha", [0.3, 0.4, 0.5]),
+    "sweeps.*.student": ("sweeps.some.student", "unified-t"),
+    "sweeps.*.seed": ("sweeps.some.seed", [0, 1]),
+    "sweeps.*.title": ("sweeps.some.title", "Other"),
+    "sweeps.*.columns": ("sweeps.some.columns", {"AP": ["own", "AP"]}),
+    "sweeps.*.by": ("sweeps.some.by", ["own", "AR"]),
     "seeds": ("seeds", [0, 1]),
     "students.*.seeds": ("students.coco-t.seeds", [0, 1]),
     "students.*.gpus": ("students.coco-t.gpus", 2),
@@ -233,6 +242,8 @@ def keys(kind: Any, prefix: str = "") -> Iterator[str]:
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
         for name, field in kind.model_fields.items():
             yield from keys(field.annotation, f"{prefix}.{name}" if prefix else name)
+        if kind.model_config.get("extra") == "allow":
+            yield f"{prefix}.*"
     elif models := list(_models(kind)):
         star = ".*" if get_origin(kind) is dict else ""
         for model in models:
@@ -260,7 +271,7 @@ def experiment() -> dict[str, Any]:
     record = yaml.safe_load((ROOT / "config.yaml").read_text())
     record["logits"]["views"] = {}  # `merge: confident` allows nothing beside it
     for section, entries in yaml.safe_load(MORE).items():
-        record[section] |= entries
+        record[section] = record.get(section, {}) | entries
     return record
 
 

@@ -1,4 +1,4 @@
-# tables: the paper's, its authors' report's and the user's own, made from scores.
+# tables: the paper's, its authors' report's, the user's own and those of sweeps, made from scores.
 rule make_table:
     input:
         lambda wildcards: inputs("table", wildcards.table),
@@ -9,6 +9,8 @@ rule make_table:
         f"{CONFIG.results}/logs/make_table/{{table}}.log",
     benchmark:
         f"{CONFIG.results}/benchmarks/make_table/{{table}}.tsv"
+    wildcard_constraints:
+        table=any_of(TABLES.keys() - CONFIG.swept),
     conda:
         "../envs/posecache.yaml"
     threads: 1
@@ -22,3 +24,17 @@ rule make_table:
     shell:
         "python {resources.scripts:q}/make_table.py {params.options:q} --out {output.csv:q}"
         " --record {params.record:q} 2>&1 | tee -a {log:q}.history > {log:q}"
+
+
+# A sweep's table has a figure too.
+use rule make_table as make_sweep with:
+    output:
+        csv=update(f"{TABLE}.csv"),
+        md=update(f"{TABLE}.md"),
+        png=update(f"{TABLE}.png"),
+    log:
+        f"{CONFIG.results}/logs/make_sweep/{{table}}.log",
+    benchmark:
+        f"{CONFIG.results}/benchmarks/make_sweep/{{table}}.tsv"
+    wildcard_constraints:
+        table=any_of(CONFIG.swept),

@@ -1,4 +1,4 @@
-"""Make one table from scores: results/tables/TABLE.csv, and TABLE.md beside it.
+"""Make one table from scores: results/tables/TABLE.csv, with TABLE.md and a sweep's TABLE.png.
 
 Reads results/scores/MODEL/BENCHMARK.json.
 """
@@ -8,10 +8,13 @@ from pathlib import Path
 
 from posecache import files, records
 from posecache.config.options import yaml_of
+from posecache.report import sweeps
+from posecache.report.figures import as_png
 from posecache.stage import run_stage
 from posecache.tables import making, markdown
 from posecache.tables.settings import OwnTable
 from posecache.tables.specs import TABLES, cast
+from posecache.tables.sweeps import SweptTable
 from posecache.tables.table import Table
 
 
@@ -33,6 +36,9 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--scores", type=Path, nargs="+", required=True, help="score files")
     parser.add_argument(
         "--own", type=yaml_of(OwnTable), metavar="YAML", help="what a table of your own holds"
+    )
+    parser.add_argument(
+        "--sweep", type=yaml_of(SweptTable), metavar="YAML", help="what the table of a sweep holds"
     )
     parser.add_argument(
         "--models",
@@ -57,9 +63,9 @@ def options() -> argparse.ArgumentParser:
 
 def described(arguments: argparse.Namespace) -> Table:
     """The table that the command line describes."""
-    if arguments.own is not None:
-        own: Table = arguments.own.table()
-        return own
+    own: OwnTable | SweptTable | None = arguments.own or arguments.sweep
+    if own is not None:
+        return own.table()
     if arguments.table not in TABLES:
         raise ValueError(f"unknown table {arguments.table!r}, expected one of {', '.join(TABLES)}")
     table = cast(arguments.table, dict(arguments.models))
@@ -75,12 +81,16 @@ def main() -> None:
 
 
 def write(arguments: argparse.Namespace) -> None:
-    """Make the table and write both of its files."""
+    """Make the table and write its files."""
     table, scores = described(arguments), making.read_scores(arguments.scores)
     frame = making.make(arguments.table, table, scores)
     text = markdown.as_markdown(table, frame)
     if arguments.teachers:
         text += "\n" + markdown.teachers_markdown(scores, dict(arguments.teachers))
+    if arguments.sweep is not None:
+        picture = arguments.out.with_suffix(".png")
+        files.write_atomically(picture, as_png(sweeps.draw(arguments.sweep, frame)))
+        text += f"\n![{table.title}]({picture.name})\n"
     files.write_atomically(arguments.out.with_suffix(".md"), text)
     files.write_atomically(arguments.out, frame.to_csv(index=False, float_format="%.2f"))
 

@@ -25,6 +25,10 @@ ODD = st.sampled_from(
 
 
 IMPORTED = {"weights": "a.pth", "skeleton": "mpii16", "input_size": [64, 64], "crop": "stretch"}
+SWEEP = {
+    "student": "unified-t", "alpha": [0.5], "seed": [0], "title": "x",
+    "columns": {"AP": ["coco", "AP"]}, "by": ["coco", "AP"],
+}  # fmt: skip
 
 
 def nodes(record: Any) -> Iterator[tuple[Any, Any]]:
@@ -67,7 +71,8 @@ def plan(found: config.Config) -> None:
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_any_change_is_right_or_one_line(data: st.DataObject) -> None:
-    record = copy.deepcopy(DEMO | {"teachers": DEMO["teachers"] | {"third": IMPORTED}})
+    teachers = DEMO["teachers"] | {"third": IMPORTED}
+    record = copy.deepcopy(DEMO | {"teachers": teachers, "sweeps": {"some": SWEEP}})
     for _ in range(data.draw(st.integers(1, 2))):
         section, key = data.draw(st.sampled_from(list(nodes(record))))
         if data.draw(st.booleans()) and isinstance(section, dict):

@@ -164,3 +164,17 @@ def test_the_study_of_few_labels_shares_the_demo(tmp_path: Path) -> None:
     students = {"tenth-backbone", "tenth", "tenth-taught", "all-taught", "all-labelled"}
     assert trained == students | {"teacher-coco"}
     assert "results/samples/coco-val/manifest.json" in planned
+
+
+def test_the_sweep_trains_each_value_with_each_seed_beside_the_demo(tmp_path: Path) -> None:
+    study, workdir = load("sweep"), Workdir(tmp_path)
+    (tmp_path / "teachers").symlink_to(ROOT / "teachers")
+    path, target = ROOT / "configs" / "sweep.yaml", f"{study.results}/tables/sweep_alpha.csv"
+    planned = workdir.plan("--configfile", str(path), "--", target)
+    own = {Path(job).parent.name for job in planned if job.startswith(f"{study.results}/models/")}
+    others = {f"unified-t.alpha={alpha}" for alpha in ("0.1", "0.5", "0.7", "1")}
+    first = {"unified-t", *others}  # the demo's seed
+    assert own == others | {f"{name}@{seed}" for name in first for seed in (1, 2)}
+    shared = {Path(job).parent.name for job in planned if job.startswith("results/models/")}
+    assert shared == {"backbone-t", "unified-t", "teacher-coco", "teacher-mpii"}
+    assert sum("/scores/" in job for job in planned) == 5 * 3 * 5  # values, seeds, benchmarks

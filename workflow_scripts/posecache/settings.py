@@ -18,6 +18,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 NonNegative = Annotated[float, Field(ge=0)]
 # A name becomes a folder of results/ and a Snakemake wildcard.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+# A student's, who may be one of a sweep: unified-t.alpha=0.5
+ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$")]
 # A folder in which things are made: Snakemake would read braces as wildcards, and nothing as /.
 Folder = Annotated[str, Field(pattern=r"^[^{}]*[^{}/\s]$")]
 

@@ -1,10 +1,10 @@
 """Checks of a configuration whose sections are valid: recipes, and names that refer to nothing."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pydantic import ValidationError
 
-from posecache.config import caches
+from posecache.config import caches, sweeps
 from posecache.config.conflicts import conflicts
 from posecache.config.models import Train
 from posecache.config.schema import Config
@@ -19,9 +19,19 @@ from posecache.training.recipe import Recipe, merge
 
 def problems(config: Config) -> Iterator[str]:
     """Each problem in one line, under the key that holds it."""
-    checks = (_recipes, _gpus, _models, _init, _benchmarks, _published_tables, _own_tables)
-    for check in (*checks, caches.problems, conflicts):
+    models = (_recipes, _gpus, _models, _init)
+    tables = (_benchmarks, _published_tables, _own_tables, _swept_tables)
+    for check in (*models, *tables, caches.problems, conflicts):
         yield from check(config)
+
+
+def sweep_problems(config: Config) -> Iterator[str]:
+    """Each problem of recipes and of sweeps' students, before these are written out."""
+    yield from _recipes(config)
+    for name, sweep in config.sweeps.items():
+        yield from _unknown(f"sweeps.{name}.student", [sweep.student], config.students)
+        student = sweeps.entry_of(config.students[sweep.student], config.training)
+        yield from sweeps.problems(name, sweep, student)
 
 
 def _recipes(config: Config) -> Iterator[str]:
@@ -121,11 +131,32 @@ def _own_tables(config: Config) -> Iterator[str]:
         if name in TABLES:
             yield f"{key}: a table of posecache has this name too"
         yield from _unknown(f"{key}.rows", table.rows.values(), models)
-        for heading, (benchmark, number) in table.columns.items():
-            column = f"{key}.columns.{heading}"
-            yield from _unknown(column, [benchmark], config.benchmarks)
-            if benchmark in config.benchmarks:
-                yield from _unknown(column, [number], NUMBERS[config.benchmarks[benchmark].metric])
+        yield from _cells(config, f"{key}.columns", table.columns)
+
+
+def _cells(config: Config, key: str, columns: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    """Benchmarks and numbers of columns that do not exist."""
+    for heading, (benchmark, number) in columns.items():
+        yield from _unknown(f"{key}.{heading}", [benchmark], config.benchmarks)
+        known = NUMBERS[config.benchmarks[benchmark].metric]
+        yield from _unknown(f"{key}.{heading}", [number], known)
+
+
+def _swept_tables(config: Config) -> Iterator[str]:
+    """Columns of sweeps' tables that do not exist, or not once."""
+    for name, sweep in config.sweeps.items():
+        key = f"sweeps.{name}"
+        if f"sweep_{name}" in config.tables.own:
+            yield f"{key}: tables.own.sweep_{name} has the name of its table"
+        yield from _cells(config, f"{key}.columns", sweep.columns or {})
+        columns = config.columns(sweep)
+        if not columns:
+            yield f"{key}.student: {sweep.student} is scored on no benchmark: say `columns`"
+        for heading in columns.keys() & sweep.values.keys():
+            yield f"{key}.columns.{heading}: a swept key is called so too"
+        if sweep.by is not None and sweep.by not in columns.values():
+            told = ", ".join(str(list(cell)) for cell in columns.values())
+            yield f"{key}.by: expected a column's {told}, got {list(sweep.by)}"
 
 
 def _unknown(key: str, names: Iterable[str], known: Collection[str]) -> Iterator[str]:

@@ -103,9 +103,11 @@ def _scored(config: Config) -> Iterator[tuple[str, str, str]]:
     for name, benchmarks in config.tables.teachers.items():
         for benchmark in benchmarks:
             yield f"tables.teachers.{name}", name, benchmark
-    for name, entry in config.tables.own.items():
+    for name, entry in config.own_tables.items():
+        own = name in config.tables.own
+        key = f"tables.own.{name}" if own else f"sweeps.{name.removeprefix('sweep_')}"
         for model, benchmark in entry.table().scores:
-            yield f"tables.own.{name}", config.models_of(model)[0], benchmark
+            yield key, config.models_of(model)[0], benchmark
 
 
 def _protocols(config: Config) -> Iterator[str]:

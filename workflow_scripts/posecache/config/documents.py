@@ -24,6 +24,7 @@ NAMED = [
         "students.*.distil.teachers", "students.*.distil.temperatures",
         "tables.paper", "tables.paper.*", "tables.teachers",
         "tables.own", "tables.own.*.rows", "tables.own.*.columns",
+        "sweeps", "sweeps.*", "sweeps.*.columns",
     )
 ]  # fmt: skip
 

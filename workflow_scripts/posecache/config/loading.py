@@ -1,6 +1,6 @@
 """From YAML to a checked configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from posecache.config import checks
 from posecache.config.documents import EXTENDS, Document, plain, read, shown
 from posecache.config.schema import Config
+from posecache.config.sweeping import written_out
 from posecache.settings import explain
 
 COMMAND_LINE = "--config"
@@ -75,11 +76,24 @@ def checked(document: Document) -> Config:
 
     ValueError names the place, the key's path, its value and what was expected.
     """
+    config = _parsed(document)
+    if config.sweeps:
+        _refuse(document, checks.sweep_problems(config))
+        document = written_out(document, config)
+        config = _parsed(document)
+    _refuse(document, checks.problems(config))
+    return config
+
+
+def _parsed(document: Document) -> Config:
     try:
-        config = Config.model_validate(document.content)
+        return Config.model_validate(document.content)
     except ValidationError as error:
         raise ValueError(document.located(explain(error))) from None
-    problem = next(checks.problems(config), None)
+
+
+def _refuse(document: Document, problems: Iterator[str]) -> None:
+    """ValueError for the first problem, if any."""
+    problem = next(problems, None)
     if problem is not None:
         raise ValueError(document.located(problem))
-    return config

@@ -20,18 +20,22 @@ from posecache.config.models import (
     Teacher,
     Train,
 )
+from posecache.config.sweeps import Sweep, Variant, entry_of, text, variants
 from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
 from posecache.datasets.settings import AnnotationFiles
 from posecache.logits.settings import BATCH, Caching, Views
 from posecache.runs import run_name, student_of
 from posecache.samples.settings import Crops
-from posecache.scores.settings import Measure
-from posecache.settings import Folder, Name, Settings
+from posecache.scores.settings import HEADLINES, Measure
+from posecache.settings import Folder, ModelName, Name, Settings
 from posecache.tables.settings import OwnTable
 from posecache.tables.specs import TABLES, cast
+from posecache.tables.sweeps import SweptTable
 from posecache.tables.table import Table
 from posecache.training.recipe import Distil, Recipe, merge
 from posecache.training.room import Wanted
+
+HEADINGS = {"oks": "AP", "pckh": "PCKh"}  # of the main numbers
 
 
 class Demo(Settings):
@@ -79,7 +83,7 @@ class Benchmark(Measure):
 class Tables(Settings):
     """The tables beside the scores."""
 
-    paper: dict[Name, dict[Name, Name]] = Field(
+    paper: dict[Name, dict[Name, ModelName]] = Field(
         {}, description="the model for each part of the published tables, by size and part"
     )
     teachers: dict[Name, SomeNames] = Field({}, description="their benchmarks, below Table 1")
@@ -117,7 +121,9 @@ class Config(Settings):
     samples: dict[Name, Samples] = Field(description="sample sets by name")
     training: dict[str, Any] = Field({}, description="the recipe of every model trained here")
     teachers: dict[Name, Teacher] = Field({}, description="teachers by name")
-    students: dict[Name, Student] = Field(description="students by name")
+    students: dict[ModelName, Student] = Field(description="students by name")
+    # Their students stand among `students` (sweeping.py).
+    sweeps: dict[Name, Sweep] = Field({}, description="students of combinations of values, by name")
     seeds: Seeds | None = Field(None, description="a run each of each student; null: one run")
     benchmarks: dict[Name, Benchmark] = Field(description="benchmarks by name")
     tables: Tables = Field(Tables(), description="which models fill which tables")
@@ -134,13 +140,21 @@ class Config(Settings):
         """Every training run of a student, one a seed, by its model's name."""
         found = {}
         for name, student in self.students.items():
-            default = Recipe.model_fields["seed"].default
-            own = merge(self.training, student.training).get("seed", default)
-            for seed in student.seeds or self.seeds or [own]:
+            own = self._own_seed(student)
+            for seed in self.seeds_of(student):
                 training = {**student.training, "seed": seed}
                 run = student.model_copy(update={"training": training})
                 found[run_name(name, seed, own)] = run
         return found
+
+    def _own_seed(self, student: Student) -> int:
+        default: int = Recipe.model_fields["seed"].default
+        seed: int = merge(self.training, student.training).get("seed", default)
+        return seed
+
+    def seeds_of(self, student: Student) -> list[int]:
+        """The seeds with which a student is trained."""
+        return student.seeds or self.seeds or [self._own_seed(student)]
 
     def models_of(self, name: str) -> list[str]:
         """The models that a student's or a teacher's name stands for, a student's by its seeds."""
@@ -278,11 +292,44 @@ class Config(Settings):
         counted = {name: self.benchmark_skeleton(name) for name in self.benchmarks}
         return [name for name, part in counted.items() if skeletons.shared(part, known)]
 
+    def variants(self, sweep: Sweep) -> list[Variant]:
+        """The combinations of a sweep's values."""
+        return variants(sweep, entry_of(self.students[sweep.student], self.training))
+
+    def columns(self, sweep: Sweep) -> dict[str, tuple[str, str]]:
+        """The columns of a sweep's table."""
+        if sweep.columns is not None:
+            return sweep.columns
+        names = self.benchmarks_of(self.models_of(sweep.student)[0])
+        metrics = {name: self.benchmarks[name].metric for name in names}
+        return {f"{n}: {HEADINGS[m]}": (n, HEADLINES[m]) for n, m in metrics.items()}
+
+    @cached_property
+    def swept(self) -> dict[str, SweptTable]:
+        """The table of each sweep."""
+        return {f"sweep_{name}": self._swept(sweep) for name, sweep in self.sweeps.items()}
+
+    def _swept(self, sweep: Sweep) -> SweptTable:
+        columns = self.columns(sweep)
+        judges = [heading for heading, cell in columns.items() if cell == sweep.by]
+        return SweptTable(
+            title=sweep.title or f"{sweep.student} by {' and '.join(sweep.values)}",
+            keys=list(sweep.values),
+            rows={v.model: [text(value) for value in v.values] for v in self.variants(sweep)},
+            columns=columns,
+            by=[*judges, *columns][0],
+        )
+
+    @property
+    def own_tables(self) -> dict[str, OwnTable | SweptTable]:
+        """The user's own tables, and those of sweeps."""
+        return {**self.tables.own, **self.swept}
+
     @property
     def filled_tables(self) -> dict[str, Table]:
         """Every table for which there are models and benchmarks."""
         published = {name: cast(name, self.tables.parts) for name in TABLES}
-        own = {name: entry.table() for name, entry in self.tables.own.items()}
+        own = {name: entry.table() for name, entry in self.own_tables.items()}
         return {
             name: table
             for name, table in (published | own).items()

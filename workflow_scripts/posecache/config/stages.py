@@ -42,7 +42,8 @@ class Job:
     def timed(self) -> list[Path]:
         """The files that stand by whose times Snakemake goes: outputs and benchmarks."""
         output, names = Path(self.output), "/".join(self.thing.names)
-        outputs = [output, output.with_suffix(".md")] if self.rule == "make_table" else [output]
+        beside = (".md", ".png") if self.thing.kind == "table" else ()
+        outputs = [output, *map(output.with_suffix, beside)]
         benchmarks = output.parents[DEPTH.get(self.thing.kind, 0)] / "benchmarks"
         found = [*outputs, *benchmarks.glob(f"*/{glob.escape(names)}.tsv")]
         return [path for path in found if path.exists()]
@@ -110,6 +111,8 @@ class Stages:
         if thing.kind == "demo":
             wanted = self.config.rendered[thing.names[0]]
             return f"make_demo_{wanted.dataset}-{wanted.split}"
+        if thing.kind == "table" and thing.names[0] in self.config.swept:
+            return "make_sweep"
         if thing.kind == "model":
             (name,) = thing.names
             imported = "import_model" if name in self.config.imported else "train_teacher"
@@ -188,8 +191,10 @@ class Stages:
         tables = self.config.tables
         scores = [self.places.score(*score) for score in self.things.table_scores(name)]
         options = ["--table", name, "--scores", *scores]
-        if name in tables.own:
-            return [*options, "--own", as_yaml(tables.own[name].model_dump(mode="json"))]
+        if name in self.config.own_tables:
+            kind = "--own" if name in tables.own else "--sweep"
+            own = self.config.own_tables[name]
+            return [*options, kind, as_yaml(own.model_dump(mode="json"))]
         parts = {row.model for row in TABLES[name].rows}
         models = [f"{part}={model}" for part, model in tables.parts.items() if part in parts]
         options += ["--models", *models]

@@ -190,9 +190,10 @@ class Things:
     def _table(self, name: str) -> Thing:
         tables, published = self.config.tables, None
         values: Any = {"parts": tables.parts, "teachers": self.listed(name)}
-        if name in tables.own:
-            published = tables.own[name].published
-            values = tables.own[name].model_dump(mode="json", exclude={"published"})
+        if name in self.config.own_tables:
+            own = self.config.own_tables[name]
+            published = own.table().published
+            values = own.model_dump(mode="json", exclude={"published"})
         else:
             playing = {row.model for row in TABLES[name].rows}
             values["parts"] = {p: m for p, m in tables.parts.items() if p in playing}
@@ -200,7 +201,7 @@ class Things:
             "table",
             (name,),
             files.as_json(values),
-            files=() if published is None else (published,),
+            files=() if published is None else (str(published),),
             parts=tuple(self.find("score", *score) for score in self.table_scores(name)),
         )
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from posecache import files
 from posecache.runs import student_of
-from posecache.tables.table import OURS, SEEDS, Row, Table, spread_of
+from posecache.tables.table import BEST, OURS, SEEDS, Row, Table, spread_of
 
 # What all scores of a column must share; those of PCKh have no `rescore` and no `nms`.
 AGREED = ("metric", "boxes", "flip", "n", "samples", "rescore", "nms")
@@ -46,6 +46,8 @@ def make(name: str, table: Table, scores: Scores) -> pd.DataFrame:
     for column in used.values():
         _check_protocols(name, column)
     frame = pd.DataFrame.from_records(records)
+    if table.by is not None:
+        frame[BEST] = frame[table.by] == frame[table.by].max()
     if (frame[SEEDS] > 1).any():
         return frame
     return frame.drop(columns=[SEEDS, *(spread_of(column) for column in _names(table))])

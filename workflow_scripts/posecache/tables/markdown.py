@@ -8,7 +8,7 @@ import pandas as pd
 
 from posecache.tables.making import Scores
 from posecache.tables.specs import SHARED
-from posecache.tables.table import OURS, SEEDS, Row, Table, spread_of
+from posecache.tables.table import BEST, OURS, SEEDS, Row, Table, spread_of
 
 Record = Mapping[Any, Any]  # a row's numbers by column
 
@@ -17,7 +17,8 @@ def as_markdown(table: Table, frame: pd.DataFrame) -> str:
     """A table as it is printed: the published number in parentheses after ours.
 
     Means over several training runs have their standard deviation beside them; those that `leads`
-    finds are bold. Numbers of starred rows over the 12 shared keypoints are in italics.
+    finds are bold. Numbers of starred rows over the 12 shared keypoints are in italics. The best
+    number of a sweep has a star.
     """
     headings = [*table.labels, OURS, *(column.heading for column in table.columns)]
     headings += ["Kpts"] if table.keypoints else []
@@ -41,6 +42,8 @@ def _told(table: Table, frame: pd.DataFrame) -> str:
         )
     if table.published is not None:
         parts.append("Ours, and the published number in parentheses.")
+    if table.by is not None:
+        parts.append(f"★: the best by {table.by}.")
     return " ".join(parts)
 
 
@@ -53,7 +56,8 @@ def _cells(table: Table, records: Sequence[Record], place: int, record: Record) 
         bold = "**" if leads(table.rows, records, place, name, datasets) else ""
         theirs = f"published_{name}"
         published = f" ({_shown(record[theirs])})" if theirs in record else ""
-        return f"{bold}{italic}{_number(record, name)}{italic}{bold}{published}"
+        star = " ★" if name == table.by and record[BEST] else ""
+        return f"{bold}{italic}{_number(record, name)}{italic}{bold}{star}{published}"
 
     cells = [label.replace("*", r"\*") for label in (*row.labels, row.model)]
     cells += [cell(column.name, [column.dataset]) for column in table.columns]

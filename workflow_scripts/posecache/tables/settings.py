@@ -1,27 +1,44 @@
 """A table of the user's own: rows are models, columns are numbers of benchmarks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from posecache.settings import Name, Settings
-from posecache.tables.table import OURS, SEEDS, Column, Row, Table
+from posecache.settings import ModelName, Name, Settings
+from posecache.tables.table import BEST, OURS, SEEDS, Column, Row, Table
 
 LABEL = "model"  # the column with the rows' labels
 Cell = Annotated[tuple[Name, str], Field(strict=False)]  # a benchmark and a number; a list in YAML
+
+
+def _own_headings(columns: dict[str, Any]) -> dict[str, Any]:
+    taken = [heading for heading in columns if heading in (LABEL, OURS, SEEDS, BEST)]
+    if taken:
+        raise ValueError(f"{taken[0]!r} is the heading of another column")
+    return columns
+
+
+Columns = Annotated[dict[str, Cell], Field(min_length=1), AfterValidator(_own_headings)]
+
+
+def own_columns(
+    columns: Mapping[str, tuple[str, str]],
+) -> tuple[tuple[Column, ...], dict[str, str]]:
+    """The columns of a user's own headings, and the benchmarks of each row."""
+    found = (Column(heading, heading, *cell) for heading, cell in columns.items())
+    return tuple(found), {benchmark: benchmark for benchmark, _ in columns.values()}
 
 
 class OwnTable(Settings):
     """An entry of `tables.own`."""
 
     title: str = Field("", description="above the table")
-    rows: Annotated[dict[str, Name], Field(min_length=1)] = Field(
+    rows: Annotated[dict[str, ModelName], Field(min_length=1)] = Field(
         description="{label: model, ...}, or a list of models"
     )
-    columns: Annotated[dict[str, Cell], Field(min_length=1)] = Field(
-        description="{heading: [benchmark, number], ...}"
-    )
+    columns: Columns = Field(description="{heading: [benchmark, number], ...}")
     published: str | None = Field(
         None, description=f"CSV: a column `{LABEL}` with the labels, and the headings' numbers"
     )
@@ -33,24 +50,13 @@ class OwnTable(Settings):
             return given | {"rows": {str(model): model for model in given["rows"]}}
         return given
 
-    @field_validator("columns")
-    @classmethod
-    def _own_headings(cls, columns: dict[str, Any]) -> dict[str, Any]:
-        taken = [heading for heading in columns if heading in (LABEL, OURS, SEEDS)]
-        if taken:
-            raise ValueError(f"{taken[0]!r} is the heading of another column")
-        return columns
-
     def table(self) -> Table:
         """The table that this entry describes."""
-        benchmarks = {benchmark: benchmark for benchmark, _ in self.columns.values()}
+        columns, benchmarks = own_columns(self.columns)
         return Table(
             title=self.title,
             labels=(LABEL,),
-            columns=tuple(
-                Column(heading, heading, benchmark, number)
-                for heading, (benchmark, number) in self.columns.items()
-            ),
+            columns=columns,
             rows=tuple(Row((label,), model, benchmarks) for label, model in self.rows.items()),
             published=None if self.published is None else Path(self.published),
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 OURS = "ours"  # the column with our models' names
 SEEDS = "seeds"  # the column with the number of training runs, where it is more than one
+BEST = "best"  # the column that tells which row of a sweep is the best
 
 
 def spread_of(column: str) -> str:
@@ -37,7 +38,7 @@ class Row:
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """`published` is a CSV with the table's labels and column names; `averaged` names the two
-    columns whose mean is the last one."""
+    columns whose mean is the last one; `by` names the column whose highest number is marked."""
 
     title: str
     labels: tuple[str, ...]
@@ -45,6 +46,7 @@ class Table:
     rows: tuple[Row, ...]
     published: Path | None = None
     averaged: tuple[str, str] | None = None
+    by: str | None = None
     keypoints: bool = False  # whether there is a column with the model's number of keypoints
 
     @property
