@@ -25,7 +25,7 @@ with ExitStack() as held:
 
 @contextmanager
 def job(count: int) -> Iterator[subprocess.Popen[str]]:
-    """Another process that takes some of the GPUs, says which, and holds them until it is killed."""
+    """Another process that takes GPUs, says which, and holds them until it is killed."""
     command = [sys.executable, "-c", HOLD, str(count), *NAMES]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
