@@ -179,10 +179,19 @@ class Compute(Settings):
     """What a job may use."""
 
     device: Literal["cpu", "cuda"] = "cpu"
+    gres: Annotated[str, Field(pattern=r"^[A-Za-z_]+(:[A-Za-z0-9_.]+)?$")] | None = None
     compile: bool = False  # the networks that are trained, by PyTorch
     threads: PositiveInt = 1
     memory_mb: PositiveInt = 2000
     pictures: Wanted = "auto"
+
+    def asked_gpu(self, count: int) -> int:
+        """How many GPUs a job asks for by their number, which are `count` if it uses any."""
+        return count if self.device == "cuda" and self.gres is None else 0
+
+    def asked_gres(self, count: int) -> str:
+        """What a job asks Slurm's --gres for."""
+        return f"{self.gres}:{count}" if self.device == "cuda" and self.gres else ""
 
 
 class Config(Settings):
