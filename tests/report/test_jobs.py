@@ -100,8 +100,8 @@ def test_a_job_has_finished_once_its_benchmark_is_newer(tmp_path: Path) -> None:
 
 
 def test_silence_counts_by_how_long_a_job_has_run(tmp_path: Path) -> None:
-    write(tmp_path, "score/a/b.log", BEGUN, ago=599)
-    assert only(tmp_path).state == "at work"
+    write(tmp_path, "score/a/b.log", "", ago=599)
+    assert picture([only(tmp_path)])[0].split() == ["score", "a", "b", "begins"]
     write(tmp_path, "score/a/b.log", BEGUN, ago=601)
     (line,) = picture([only(tmp_path)])
     assert "silent for 10 min, after: 05:17:57" in line

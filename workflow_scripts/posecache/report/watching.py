@@ -29,7 +29,7 @@ def _line(job: Job, text: str) -> str:
 
 
 def _at_work(job: Job) -> str:
-    parts = [job.last] if job.bar is None else [_bar(job.bar), *_numbers(job.bar)]
+    parts = [job.last or "begins"] if job.bar is None else [_bar(job.bar), *_numbers(job.bar)]
     parts += [job.shards] if job.shards else []
     parts += [_epoch(job.epoch)] if job.epoch else []
     parts += [f"went on from {job.found}"] if job.found else []
