@@ -7,7 +7,7 @@ CORES ?= 8
 CLIENT := rtmlib==0.0.16
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup table1 tables teachers test gpu docs lint lock clean
+.PHONY: setup packages table1 tables teachers test gpu docs lint lock clean
 
 setup: $(VENV)/ready
 
@@ -19,6 +19,12 @@ $(VENV)/ready: requirements.lock pyproject.toml Makefile
 	$(VENV)/bin/python -m pip install --quiet --no-deps $(CLIENT)
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# Programs of Debian that some tests run, a Slurm and a browser; they skip where these are missing.
+packages:
+	apt-get -qq update
+	DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
+		$(shell cat envs/debian.txt) > /dev/null
 
 table1: setup
 	snakemake --cores $(CORES) results/tables/table1.csv

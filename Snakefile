@@ -4,6 +4,7 @@ min_version("9.0")
 
 
 include: "rules/common.smk"
+include: "rules/telling.smk"
 include: "rules/demo.smk"
 include: "rules/samples.smk"
 include: "rules/models.smk"

@@ -176,6 +176,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "logits.views.seed": ("logits.views", {"seed": 1}),
     "logits.views.merge": ("logits.views", {"rotations": [0, 30], "merge": "mean"}),
     "compute.device": ("compute.device", "cuda"),
+    "compute.gres": ("compute.gres", "gpu:a100"),
     "compute.compile": ("compute.compile", True),
     "compute.threads": ("compute.threads", 2),
     "compute.memory_mb": ("compute.memory_mb", 500),

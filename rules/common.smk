@@ -41,7 +41,6 @@ use_own_interpreter()
 
 # Where jobs run and how many threads they use changes no result.
 DEVICE = CONFIG.compute.device
-GPUS = int(DEVICE == "cuda")
 THREADS = CONFIG.compute.threads
 
 

@@ -24,7 +24,8 @@ rule cache_logits:
         scripts=SCRIPTS,
         mem_mb=lambda wildcards: memory.caching_mb(CONFIG, wildcards.model),
         runtime=480,
-        gpu=GPUS,
+        gpu=CONFIG.compute.asked_gpu(1),
+        gres=CONFIG.compute.asked_gres(1),
         device=DEVICE,
         batch=CONFIG.logits.batch,
     params:

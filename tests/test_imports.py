@@ -12,8 +12,8 @@ import pytest
 LIBRARY = Path(__file__).parents[1] / "workflow_scripts" / "posecache"
 # Each package may import those before it, and itself.
 FOUNDATIONS = (
-    "contract", "decoding", "devices", "files", "geometry", "names", "records", "runs", "settings",
-    "simcc", "stage", "threads",
+    "contract", "decoding", "devices", "files", "geometry", "gpus", "names", "progress", "records",
+    "runs", "settings", "simcc", "stage", "threads",
 )  # fmt: skip
 ORDER = ("skeletons", "stores", "datasets", "samples", "models", "logits")
 ABOVE = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from posecache import logits, records
+from posecache import gpus, logits, records
 from posecache.config.options import add_options, from_options
 from posecache.logits.settings import BATCH, Caching
 from posecache.stage import run_stage
@@ -38,7 +38,7 @@ def options() -> argparse.ArgumentParser:
 def main() -> None:
     arguments = options().parse_args()
     torch.set_num_threads(1)  # predictions are merged by threads of our own, beside the model's
-    with records.recorded(arguments.record):
+    with gpus.reserved(1, arguments.device), records.recorded(arguments.record):
         logits.cache(
             arguments.model,
             arguments.samples,

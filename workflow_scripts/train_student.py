@@ -12,7 +12,7 @@ from typing import get_args
 
 import torch
 
-from posecache import records
+from posecache import gpus, records
 from posecache.config.options import add_options, from_options
 from posecache.report.curves import Curves
 from posecache.stage import run_stage, stop_signals
@@ -73,15 +73,21 @@ def positive(text: str) -> int:
 
 def main() -> None:
     arguments = options().parse_args()
+    with gpus.reserved(arguments.gpus, arguments.device):
+        run(arguments)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train as the command line says; ValueError where that cannot be."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda: PyTorch finds no CUDA device; cpu says that a CPU will do")
     with (
         processes(arguments.gpus, arguments.device) as ranks,
         records.recorded(arguments.record if ranks.first else None),
     ):
-        run = trainer(arguments, ranks)
+        student = trainer(arguments, ranks)
         with stop_signals() as stops:
-            train(arguments.name, run, stops)
+            train(arguments.name, student, stops)
 
 
 def trainer(arguments: argparse.Namespace, ranks: Ranks) -> Trainer:

@@ -75,3 +75,15 @@ def test_training_asks_for_what_it_keeps_two_windows_and_the_network() -> None:
     large = changed(training={"batch_size": 2000})
     rows = 2 * (2000 + 64)
     assert resources.training_mb(large, STUDENT) == 40000 + round(rows * row) + 1350 + 3000
+
+
+def test_gpus_are_asked_for_by_number_or_by_slurms_name_for_them() -> None:
+    def asked(**compute: object) -> tuple[int, str]:
+        found = changed(compute=compute).compute
+        return found.asked_gpu(4), found.asked_gres(4)
+
+    assert asked(device="cuda") == (4, "")
+    assert asked(device="cuda", gres="gpu:a100") == (0, "gpu:a100:4")
+    assert asked(device="cpu", gres="gpu") == (0, "")
+    with pytest.raises(ValueError, match=r"compute\.gres"):
+        asked(gres="gpu:a100:4")

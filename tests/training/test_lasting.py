@@ -95,11 +95,11 @@ def test_a_run_that_is_stopped_or_killed_goes_on_to_the_same_bits(
         last = told.replace("\r", "\n").splitlines()[-1]
         assert last == f"stopped by {number.name} after step {epochs * STEPS + steps} of 120"
         assert before in told
-        before = f"resuming after {epochs} of 12 epochs" + f" and {steps} steps" * (steps > 0)
+        before = f"goes on from {epochs} of 12 epochs" + f" and {steps} steps" * (steps > 0)
     code, told = stop(data, out, signal.SIGKILL)
     assert (code, before in told) == (-signal.SIGKILL, True)
     epochs, steps = progress(out)
     assert (epochs % 3, steps) == (0, 0)
     assert not (out / "card.json").exists()
-    assert f"resuming after {epochs} of 12 epochs\n" in finish(data, out)
+    assert f"goes on from {epochs} of 12 epochs\n" in finish(data, out)
     assert equal(out, tmp_path / "whole")

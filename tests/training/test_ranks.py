@@ -180,7 +180,7 @@ def test_another_number_of_processes_may_go_on_with_a_run(
     os.kill(other(process), signal.SIGTERM)
     code, told = finish(process)
     assert code == 75, told
-    assert "resuming after 0 of 5 epochs and 1 steps" in "\n".join(told)
+    assert "goes on from 0 of 5 epochs and 1 steps" in "\n".join(told)
     assert told[-1].startswith("stopped by SIGTERM after step ")
     assert not (tmp_path / "card.json").exists()
     stores.train_alone(tmp_path)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class Workdir:
     """A folder in which Snakemake runs the project's workflow."""
 
     path: Path
+    environment: dict[str, str] = field(default_factory=dict)  # beside this process's
 
     def configure(self, record: dict[str, Any]) -> None:
         (self.path / "config.yaml").write_text(yaml.safe_dump(record, sort_keys=False))
@@ -56,7 +57,7 @@ class Workdir:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            env=os.environ | {"OMP_NUM_THREADS": "1"} | self.environment,
             start_new_session=True,
         )
 

@@ -1,14 +1,25 @@
 """A training job that its cluster stops goes on when it is started again."""
 
 import os
+import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 from conftest import Workdir, mini_config
 
 MODEL = "results/models/coco-t/card.json"
+
+
+def watched(workdir: Workdir) -> str:
+    """What `posecache watch` shows where it is no terminal."""
+    command = [sys.executable, "-c", "from posecache.cli import main; main()", "watch", "--once"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=workdir.path, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_job_whose_processes_are_all_told_to_end_goes_on_at_the_next_start(
@@ -22,23 +33,28 @@ def test_a_job_whose_processes_are_all_told_to_end_goes_on_at_the_next_start(
     log = copy.path / "results/logs/train_student/coco-t.log"
     log.unlink()
     with copy.start("--cores", "1", MODEL) as running:
-        while not (log.exists() and "step/s" in log.read_text()):
+        while not (log.exists() and "samples/s" in log.read_text()):
             assert running.poll() is None
             time.sleep(0.05)
+        shown = watched(copy)
         os.killpg(running.pid, signal.SIGTERM)
         out, err = running.communicate()
+    assert re.search(r"^train_student +coco-t .* %  \d+/200  loss \d", shown, re.M)
     assert running.returncode == 1
     assert "exit code 75" in (out + err).replace("exit status", "exit code")
     told = log.read_text().replace("\r", "\n").splitlines()[-1]
     assert told.startswith("stopped by SIGTERM after step ")
+    assert f"train_student coco-t: {told}" in err.splitlines()
+    assert re.search(rf"^train_student +coco-t +stopped \d+ s ago: {told}$", watched(copy), re.M)
     step = int(told.split()[5])
     record["students"]["coco-t"]["gpus"] = 1
     copy.configure(record)
     assert MODEL in copy.plan(MODEL)
     done = copy.snakemake("--cores", "1", MODEL)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "resuming after" in log.read_text()
+    assert "goes on from" in log.read_text()
     assert f"{step}/" in log.read_text()
+    assert not re.search("^train_student", watched(copy), re.M)
     assert copy.plan(MODEL) == set()
     record["students"]["coco-t"]["gpus"] = 2  # how many train it is no part of a model
     copy.configure(record)

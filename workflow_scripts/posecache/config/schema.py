@@ -5,7 +5,7 @@ sections refer to each other.
 """
 
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -35,6 +35,7 @@ from posecache.tables.table import Table
 from posecache.training.recipe import Distil, Recipe, merge
 from posecache.training.room import Wanted
 
+Gres = Annotated[str, Field(pattern=r"^[A-Za-z_]+(:[A-Za-z0-9_.]+)?$")]
 HEADINGS = {"oks": "AP", "pckh": "PCKh"}  # of the main numbers
 
 
@@ -106,10 +107,19 @@ class Compute(Settings):
     """What a job may use."""
 
     device: Literal["cpu", "cuda"] = Field("cpu", description="cuda: an error if there is none")
+    gres: Gres | None = Field(None, description="asks Slurm for GPUs by --gres, as gpu:a100")
     compile: bool = Field(False, description="the networks that are trained, by torch.compile")
     threads: PositiveInt = Field(1, description="of a job; with `gpus`, of each process")
     memory_mb: PositiveInt = Field(2000, description="of decoded samples that training keeps")
     pictures: Wanted = Field("auto", description="where the decoded crops of a training run lie")
+
+    def asked_gpu(self, count: int) -> int:
+        """How many GPUs a job asks for by their number, which are `count` if it uses any."""
+        return count if self.device == "cuda" and self.gres is None else 0
+
+    def asked_gres(self, count: int) -> str:
+        """What a job asks Slurm's --gres for."""
+        return f"{self.gres}:{count}" if self.device == "cuda" and self.gres else ""
 
 
 class Config(Settings):

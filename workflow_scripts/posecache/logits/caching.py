@@ -9,8 +9,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from posecache import files, skeletons
 from posecache.logits.framing import best_padding
 from posecache.logits.looking import forward
@@ -19,6 +17,7 @@ from posecache.logits.settings import BATCH, ENCODINGS, KIND, MERGES, Caching
 from posecache.models import golden
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.models.session import Session
+from posecache.progress import Bar
 from posecache.samples.store import SampleStore
 from posecache.samples.store import open as open_samples
 from posecache.stores.layout import Column, Layout
@@ -64,7 +63,7 @@ def cache(
             store.check_pictures(start, stop)
         count = sum(stop - start for start, stop in spans)
         _plan(writer, count * looks * (1 + settings.flip), session)
-        with tqdm(total=count, unit="sample", mininterval=5) as bar:
+        with Bar(count, "sample") as bar:
             _write(writer, ModelRun(
                 session=session, store=store, layout=layout, settings=settings,
                 framing=framing, threads=threads, bar=bar,

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import zarr
-from tqdm import tqdm
 
 from posecache.logits import views
 from posecache.logits.encodings import Arrays, Encoding
@@ -21,6 +20,7 @@ from posecache.logits.merging import Merge, Stored
 from posecache.logits.person import Logits
 from posecache.logits.settings import ENCODINGS, GROUP, MERGES, Caching
 from posecache.models.session import Session
+from posecache.progress import Bar
 from posecache.samples.store import SampleStore
 from posecache.stores.layout import Layout
 
@@ -35,7 +35,7 @@ class ModelRun:
     settings: Caching
     framing: float | None  # the sample set's padding, where the rule's looks depend on it
     threads: int
-    bar: tqdm
+    bar: Bar
 
     @property
     def merge(self) -> Merge:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from posecache import files, skeletons
 from posecache.datasets.records import GROUND_TRUTH, Annotations, Source, check_head_sizes
+from posecache.progress import Bar
 from posecache.samples.crops import CropCutter
 from posecache.samples.pictures import DIGEST_BYTES, inspect, read_image
 from posecache.samples.settings import Crops, Expected
@@ -59,7 +59,7 @@ def prepare(
     cutter = None
     if crops is not None:
         cutter = CropCutter(annotations, digests, crops, layout.chunk_rows, threads)
-    with tqdm(total=layout.num_rows, unit="sample", mininterval=5) as bar:
+    with Bar(layout.num_rows, "sample") as bar:
         for shard in writer.missing:
             started, (start, stop) = time.perf_counter(), layout.span(shard)
             columns = {n: a[start:stop] for n, a in _arrays(annotations).items()}

@@ -56,7 +56,9 @@ class Writer:
         self.missing = [shard for shard in own if shard not in self._standing]
         self._begun, self._claims = False, dict[int, IO[str]]()
         self._name = files.fingerprint([self.plan["layout"], self.plan["identity"]])[:8]
-        logger.info("%s: %d of %d shards stand", folder, len(own) - len(self.missing), len(own))
+        standing = len(own) - len(self.missing)
+        goes_on = f"goes on from {standing} of" if standing else "begins"
+        logger.info("%s: %s %d shards", folder, goes_on, len(own))
 
     @property
     def absent(self) -> list[int]:

@@ -159,7 +159,7 @@ class Checkpoints:
         run.epoch, run.history = meta["epoch"], meta["history"]
         run.tally = Tally(**meta["tally"])
         done, steps = f"{run.epoch} of {self.recipe.epochs} epochs", run.tally.steps
-        logger.info("resuming after %s%s", done, f" and {steps} steps" if steps else "")
+        logger.info("goes on from %s%s", done, f" and {steps} steps" if steps else "")
 
 
 def _states(run: Run) -> Iterator[tuple[str, Tensor]]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from posecache import files
 from posecache.devices import pin
+from posecache.progress import Bar
 from posecache.samples.flat_crops import FlatCrops
 from posecache.samples.store import SampleStore
 from posecache.training.room import Needs, Place, Room, Wanted, choose
@@ -82,7 +82,7 @@ class Keeping:
         }
         with (
             ThreadPoolExecutor(threads) as pool,
-            tqdm(total=len(sizes), unit="crop", mininterval=5) as bar,
+            Bar(len(sizes), "crop") as bar,
         ):
             for done in pool.map(_fill, parts.values(), spans.values()):
                 bar.update(done)

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
-from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from posecache.models.checkpoint import load_into
+from posecache.progress import Bar
 from posecache.stage import StoppedError
 from posecache.threads import one_ahead
 from posecache.training import history, schedule
@@ -93,13 +93,7 @@ class Trainer:
         run = self.start()
         self.ranks.check_same(run.model, self._steps(run))
         self._show(run)  # a kill may have come before it
-        bar = tqdm(
-            total=self.total_steps,
-            initial=self._steps(run),
-            unit="step",
-            mininterval=5,
-            disable=not self.ranks.first,
-        )
+        bar = Bar(self.total_steps, "step", initial=self._steps(run), disable=not self.ranks.first)
         with logging_redirect_tqdm(), bar:
             self._validate(run, stops)  # for a process that ended before it could
             while run.epoch < self.recipe.epochs:
@@ -114,7 +108,7 @@ class Trainer:
                 self._validate(run, stops)
         return self._kept(run)
 
-    def _keep(self, run: Run, bar: tqdm, stops: Sequence[str]) -> None:
+    def _keep(self, run: Run, bar: Bar, stops: Sequence[str]) -> None:
         """After a step: the row of an epoch that has ended, the checkpoint and the bar."""
         tally, step = run.tally, self._steps(run)
         old = self.ranks.first and self._checkpoints.overdue
