@@ -171,6 +171,9 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "compute.threads": ("compute.threads", 2),
     "compute.memory_mb": ("compute.memory_mb", 500),
     "compute.pictures": ("compute.pictures", "decoding"),
+    "compute.max_minutes": ("compute.max_minutes", 60),
+    "compute.speeds.cache": ("compute.speeds.cache", {"teacher-coco": 330}),
+    "compute.speeds.train": ("compute.speeds.train", {"unified-t": 117}),
 }  # fmt: skip
 RECIPE: dict[str, Any] = {
     "network": "posecache.models.networks.variant:RTMPOSE",

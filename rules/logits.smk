@@ -23,7 +23,7 @@ rule cache_logits:
     resources:
         scripts=SCRIPTS,
         mem_mb=lambda wildcards: memory.caching_mb(CONFIG, wildcards.model),
-        runtime=480,
+        runtime=TIMES.of("logits", "model", "sampleset"),
         gpu=GPUS,
         device=DEVICE,
         batch=CONFIG.logits.batch,
@@ -64,7 +64,7 @@ if JOBS > 1:
         resources:
             scripts=SCRIPTS,
             mem_mb=500,
-            runtime=60,
+            runtime=TIMES.sealing("model", "sampleset"),
         params:
             record=lambda wildcards: record(
                 "logits", wildcards.model, wildcards.sampleset

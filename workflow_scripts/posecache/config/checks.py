@@ -10,6 +10,7 @@ from posecache.config.schema import Config, Train
 from posecache.datasets.records import GROUND_TRUTH
 from posecache.datasets.settings import FORMATS
 from posecache.models.settings import is_checkpoint
+from posecache.runs import student_of
 from posecache.scores.settings import NUMBERS
 from posecache.settings import explain
 from posecache.tables.specs import PARTS, TABLES
@@ -18,7 +19,7 @@ from posecache.training.recipe import Recipe, merge
 
 def problems(config: Config) -> Iterator[str]:
     """Each problem in one line, under the key that holds it."""
-    checks = (_recipes, _gpus, _models, _init, _benchmarks, _published_tables, _own_tables)
+    checks = (_recipes, _gpus, _models, _init, _benchmarks, _published_tables, _own_tables, _speeds)
     for check in (*checks, caches.problems, conflicts):
         yield from check(config)
 
@@ -125,6 +126,14 @@ def _own_tables(config: Config) -> Iterator[str]:
             yield from _unknown(column, [benchmark], config.benchmarks)
             if benchmark in config.benchmarks:
                 yield from _unknown(column, [number], NUMBERS[config.benchmarks[benchmark].metric])
+
+
+def _speeds(config: Config) -> Iterator[str]:
+    """Speeds stated of models that do not exist, or that are not trained."""
+    trained = dict.fromkeys(map(student_of, config.trained))
+    models = dict.fromkeys(map(student_of, config.models))
+    yield from _unknown("compute.speeds.cache", config.compute.speeds.cache, models)
+    yield from _unknown("compute.speeds.train", config.compute.speeds.train, trained)
 
 
 def _unknown(key: str, names: Iterable[str], known: Collection[str]) -> Iterator[str]:

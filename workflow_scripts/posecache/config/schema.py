@@ -12,6 +12,7 @@ from pydantic import (
     AfterValidator,
     Discriminator,
     Field,
+    PositiveFloat,
     PositiveInt,
     Tag,
     model_validator,
@@ -175,6 +176,13 @@ class Logits(Caching):
     jobs: PositiveInt = 1
 
 
+class Speeds(Settings):
+    """What a user knows of how fast models are; estimates go by it, and nothing else."""
+
+    cache: dict[Name, PositiveFloat] = {}  # crops/s that a model is run over: two a flip test
+    train: dict[Name, PositiveFloat] = {}  # samples/s of training
+
+
 class Compute(Settings):
     """What a job may use."""
 
@@ -183,6 +191,8 @@ class Compute(Settings):
     threads: PositiveInt = 1
     memory_mb: PositiveInt = 2000
     pictures: Wanted = "auto"
+    max_minutes: PositiveInt = 1440  # that a job asks a cluster for, at most
+    speeds: Speeds = Speeds()
 
 
 class Config(Settings):

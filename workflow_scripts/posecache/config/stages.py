@@ -41,11 +41,16 @@ class Job:
     @property
     def timed(self) -> list[Path]:
         """The files that stand by whose times Snakemake goes: outputs and benchmarks."""
-        output, names = Path(self.output), "/".join(self.thing.names)
+        output = Path(self.output)
         outputs = [output, output.with_suffix(".md")] if self.rule == "make_table" else [output]
-        benchmarks = output.parents[DEPTH.get(self.thing.kind, 0)] / "benchmarks"
-        found = [*outputs, *benchmarks.glob(f"*/{glob.escape(names)}.tsv")]
-        return [path for path in found if path.exists()]
+        return [path for path in [*outputs, *self.benchmarks] if path.exists()]
+
+    @property
+    def benchmarks(self) -> list[Path]:
+        """What Snakemake measured of the jobs that made the thing."""
+        output, names = Path(self.output), "/".join(self.thing.names)
+        folder = output.parents[DEPTH.get(self.thing.kind, 0)] / "benchmarks"
+        return list(folder.glob(f"*/{glob.escape(names)}.tsv"))
 
     @property
     def reads(self) -> list[str]:
