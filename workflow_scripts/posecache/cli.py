@@ -3,10 +3,10 @@
 import argparse
 
 import posecache
-from posecache.commands import doctor, stores
+from posecache.commands import doctor, plan, stores
 from posecache.stage import run_command
 
-COMMANDS = (stores, doctor)  # modules, each with `add`, in the order of `posecache --help`
+COMMANDS = (doctor, plan, stores)  # modules, each with `add`, in the order of `posecache --help`
 
 
 def parser() -> argparse.ArgumentParser:

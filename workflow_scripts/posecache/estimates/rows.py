@@ -36,6 +36,7 @@ class Rows:
 
 
 UNKNOWN = Rows(0, "not known yet")
+UNREADABLE = Rows(0, "a wrong file")  # `posecache doctor` says what is wrong
 
 
 class Prepared(Struct):
@@ -72,12 +73,15 @@ class RowCounts:
         return Rows(manifest.num_rows, "prepared")
 
     def _counted(self, name: str) -> Rows | None:
-        """The persons in a file that is there, as it is to be read; ValueError if it is wrong."""
+        """The persons in a file that is there, as it is to be read."""
         job = self.stages.job("samples", name)
         there = all(Path(path).is_file() for path in job.reads)
         if not self.read or not there or not all(part.is_current for part in job.upstream):
             return None
-        people = datasets.read(self.stages.config.samples[name].source())
+        try:
+            people = datasets.read(self.stages.config.samples[name].source())
+        except ValueError:
+            return UNREADABLE
         return Rows(len(people.box), "counted")
 
     def _guessed(self, name: str) -> Rows | None:
