@@ -23,7 +23,17 @@ ABOVE = {
     "report": (*ORDER, "training", "scores", "tables"),
     "config": (*ORDER, "training", "scores", "tables"),
     "estimates": (*ORDER, "training", "scores", "tables", "config"),
-    "commands": (*ORDER, "training", "scores", "tables", "report", "config", "estimates"),
+    "doctor": (*ORDER, "training", "scores", "tables", "config", "estimates"),
+    "commands": (
+        *ORDER,
+        "training",
+        "scores",
+        "tables",
+        "report",
+        "config",
+        "estimates",
+        "doctor",
+    ),
     "cli": ("commands",),
 }
 ALLOWED = {
@@ -79,7 +89,7 @@ def test_the_order_names_every_package() -> None:
 
 def test_only_rules_scripts_commands_and_benchmarks_read_the_configuration() -> None:
     users = {name for name in MODULES if any(package(o) == "config" for o in imported(name))}
-    assert {package(name) for name in users} <= {"config", "estimates", "commands"}
+    assert {package(name) for name in users} <= {"config", "estimates", "doctor", "commands"}
 
 
 @pytest.mark.parametrize(

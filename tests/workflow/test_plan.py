@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from conftest import Workdir, mini_config
 from posecache import config
 from posecache.config.places import Places
 from posecache.config.stages import Stages
+from posecache.doctor import examination
 from posecache.estimates.outlook import Outlook
 
 COMMAND = "from posecache.cli import main; main()"
@@ -120,3 +122,22 @@ def test_a_fresh_folder_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found.ahead == found.jobs
     assert {line.state for line in found.lines} == {"to make"}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_sees_a_picture_that_changed_since(folder: Path) -> None:
+    """What is ahead reads the pictures of the validation set again."""
+    Path("config.yaml").write_text(yaml.safe_dump(mini_config()))
+    found = list(examination.of_experiment(Path("config.yaml")))
+    assert {finding.level for finding in found} <= {"ok", "warn"}
+    told = [finding.found for finding in found if finding.what == "pictures"]
+    assert "halpe-val: rendered first" in told
+    assert "coco-val: its first 12 are whole" in told
+    picture = Path("data/demo/coco/val/000000000001.jpg")
+    content = picture.read_bytes()
+    picture.write_bytes(content + b"x")
+    try:
+        found = list(examination.of_experiment(Path("config.yaml")))
+    finally:
+        picture.write_bytes(content)
+    (failed,) = [finding for finding in found if finding.level == "FAIL"]
+    assert failed.found.startswith(f"coco-val: 1 of its first 12: {picture}: is not the picture")
