@@ -99,7 +99,7 @@ def test_looks_are_those_that_the_rules_take() -> None:
 
 def test_a_speed_is_stated_or_guessed_by_device_and_threads() -> None:
     assert speeds.Speeds(paper(threads=4)).of("cache", "rtmpose-m-coco") == speeds.Speed(
-        4 * 25 / 1.93, "guessed"
+        4 * 10 / 1.93, "guessed"
     )
     stated = paper(speeds={"train": {"rtmpose-t-unified": 2000.0}})
     found = speeds.Speeds(stated).of("train", "rtmpose-t-unified@3")
@@ -166,7 +166,7 @@ def test_jobs_ask_for_minutes_with_a_margin_and_a_cap() -> None:
     found = stages(PAPER | {"logits": {"jobs": 4}, "compute": {"speeds": stated}})
     assert minutes(found, "logits", "rtmpose-m-coco", "coco2017-train") == -(-2 * seconds // 240)
     passes = 420 * 22_246
-    guessed = passes / (16 / 3 / networks.network(paper().config, student).gflops) + work.STARTUP
+    guessed = passes / (5 / 3 / networks.network(paper().config, student).gflops) + work.STARTUP
     found = paper(max_minutes=10**9)
     assert minutes(found, "model", student) == -(-5 * guessed // 60)
 

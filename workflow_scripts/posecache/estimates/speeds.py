@@ -1,7 +1,7 @@
 """How fast models run and train: as the configuration states, as measured earlier, or guessed."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,7 @@ Stage: TypeAlias = Literal["cache", "train"]
 
 # GFLOPs/s of forward passes, where nothing is known: guesses for a core and for a GPU. A step of
 # training counts as three passes.
-GUESSED = {("cache", "cpu"): 25.0, ("train", "cpu"): 16.0,
+GUESSED = {("cache", "cpu"): 10.0, ("train", "cpu"): 5.0,
            ("cache", "cuda"): 3000.0, ("train", "cuda"): 2500.0}  # fmt: skip
 PASSES_A_SAMPLE = {"cache": 1, "train": 3}
 HISTORY = "history.csv"  # as training/history.py writes it, which would import torch
@@ -75,7 +75,7 @@ class Speeds:
         stated = getattr(self.stages.config.compute.speeds, stage).get(student_of(model))
         if stated is not None:
             return Speed(stated, "stated")
-        measured = self._measured[stage]
+        measured = self.measured[stage]
         if model in measured:
             return Speed(measured[model], "measured")
         gflops = self._gflops(model)
@@ -99,7 +99,7 @@ class Speeds:
         return max(sizes) / min(sizes), abs(teachers[0] - teachers[1])
 
     @cached_property
-    def _measured(self) -> dict[Stage, dict[str, float]]:
+    def measured(self) -> Mapping[Stage, Mapping[str, float]]:
         """What earlier runs of this experiment's models measured."""
         found: dict[Stage, dict[str, float]] = {"cache": {}, "train": {}}
         for model in self.stages.config.models:

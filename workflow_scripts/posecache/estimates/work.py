@@ -82,7 +82,7 @@ class Workload:
 
     def _small(self, job: Job, rows: Rows | None, seconds: float) -> Work:
         """Work of minutes, whose time an earlier run of the same job tells."""
-        measured = _benchmark(job)
+        measured = seconds_taken(job)
         if measured is not None:
             return Work(rows, measured, MEASURED)
         if rows is not None and not rows.count:
@@ -90,7 +90,7 @@ class Workload:
         return Work(rows, STARTUP + seconds, GUESSED)
 
 
-def _benchmark(job: Job) -> float | None:
+def seconds_taken(job: Job) -> float | None:
     """Seconds that the job took when Snakemake ran it last."""
     found = []
     for path in job.benchmarks:
