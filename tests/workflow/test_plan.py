@@ -124,6 +124,17 @@ def test_a_fresh_folder_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_job_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    begun = [Path("results/models/coco-t/checkpoint.pt"),
+             Path("results/logits/teacher-coco/coco-train/ledger/plan.json")]  # fmt: skip
+    for path in begun:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    names = {line.name for line in outlook(mini_config()).lines if line.state == "begun"}
+    assert names == {"coco-t", "teacher-coco / coco-train"}
+
+
 def test_the_doctor_sees_a_picture_that_changed_since(folder: Path) -> None:
     """What is ahead reads the pictures of the validation set again."""
     Path("config.yaml").write_text(yaml.safe_dump(mini_config()))

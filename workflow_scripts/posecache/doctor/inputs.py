@@ -88,28 +88,32 @@ def _packages(stages: Stages, outlook: Outlook) -> Iterator[Finding]:
 
 def _pictures(stages: Stages, outlook: Outlook, name: str) -> Iterator[Finding]:
     """The first pictures of a sample set that some job ahead reads."""
-    job, what = stages.job("samples", name), "pictures"
-    readers = (ahead for ahead in outlook.ahead if ahead.thing.kind == "logits")
-    preparing = job.output in outlook.runs
-    if not preparing and not any(job in reader.upstream for reader in readers):
+    job = stages.job("samples", name)
+    if not _are_read(outlook, job):
         return
     if any(part.output in outlook.runs for part in job.upstream):
-        yield Finding(OK, what, f"{name}: rendered first")
-        return
-    if not all(Path(path).is_file() for path in job.reads):
-        return  # told already
-    try:
-        pictured = _unprepared(stages, name) if preparing else _prepared(stages, name)
-        looks = list(islice(pictured, FIRST))
-    except ValueError as error:
-        yield Finding(FAIL, what, str(error), f"correct the file, or samples.{name}")
-        return
+        yield Finding(OK, "pictures", f"{name}: rendered first")
+    elif all(Path(path).is_file() for path in job.reads):  # else told already
+        given = _prepared if job.output not in outlook.runs else _unprepared
+        try:
+            yield _looked_at(name, list(islice(given(stages, name), FIRST)))
+        except ValueError as error:
+            yield Finding(FAIL, "pictures", str(error), f"correct the file, or samples.{name}")
+
+
+def _are_read(outlook: Outlook, job: Job) -> bool:
+    """Whether a sample set is prepared, or a model run over it."""
+    caching = (ahead for ahead in outlook.ahead if ahead.thing.kind == "logits")
+    return job.output in outlook.runs or any(job in reader.upstream for reader in caching)
+
+
+def _looked_at(name: str, looks: list[Look]) -> Finding:
+    """What looks at a sample set's first pictures tell."""
     problems = [problem for look in looks if (problem := _problem(look)) is not None]
-    if problems:
-        told = f"{name}: {len(problems)} of its first {len(looks)}: {problems[0]}"
-        yield Finding(FAIL, what, told, f"fetch them again, or correct samples.{name}.images")
-    else:
-        yield Finding(OK, what, f"{name}: its first {len(looks)} are whole")
+    if not problems:
+        return Finding(OK, "pictures", f"{name}: its first {len(looks)} are whole")
+    told = f"{name}: {len(problems)} of its first {len(looks)}: {problems[0]}"
+    return Finding(FAIL, "pictures", told, f"fetch them again, or correct samples.{name}.images")
 
 
 def _unprepared(stages: Stages, name: str) -> Iterator[Look]:

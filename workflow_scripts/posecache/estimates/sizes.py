@@ -6,7 +6,6 @@ Of stores they follow from the arrays' shapes; what is compressed is guessed.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from posecache.config.stages import Job, Stages
 from posecache.estimates.networks import BYTES_A_PARAMETER, network
 from posecache.estimates.rows import RowCounts
 from posecache.logits.layout import logit_layout
-from posecache.models.card import Card
 from posecache.models.settings import is_checkpoint
 from posecache.stores.layout import Column, Layout
 
@@ -97,10 +95,8 @@ class Sizes:
     def logits(self, model: str, samples: str) -> Layout:
         """The layout of a logit store."""
         config, settings = self.stages.config, self.stages.things.caching(model, samples)
-        size, card = config.input_size(model), Path(self.stages.places.card(model))
-        ratio = {"split_ratio": Card.load(card).split_ratio} if card.exists() else {}
-        rows = self.rows.of(samples).count
-        return logit_layout(rows, config.skeleton(model), size, PEOPLE, settings, **ratio)
+        rows, size = self.rows.of(samples).count, config.input_size(model)
+        return logit_layout(rows, config.skeleton(model), size, PEOPLE, settings)
 
     def _model(self, name: str) -> Size:
         config = self.stages.config
