@@ -181,6 +181,9 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "compute.threads": ("compute.threads", 2),
     "compute.memory_mb": ("compute.memory_mb", 500),
     "compute.pictures": ("compute.pictures", "decoding"),
+    "compute.max_minutes": ("compute.max_minutes", 60),
+    "compute.speeds.cache": ("compute.speeds.cache", {"teacher-coco": 330}),
+    "compute.speeds.train": ("compute.speeds.train", {"unified-t": 117}),
 }  # fmt: skip
 RECIPE: dict[str, Any] = {
     "network": "posecache.models.networks.variant:RTMPOSE",
@@ -220,7 +223,7 @@ compares these records with the configuration. Times of files do not count, nor 
 remembers, so results may be copied, moved or restored. A job that is run again keeps whatever of
 its work is still right: shards of a store, epochs of a run; `--forcerun` does no more. Another
 version of posecache makes nothing again by itself. Each card, manifest and score says which version
-made it, each record by which code, and `posecache doctor results` lists what another one has made:
+made it, each record by which code, and `posecache doctor --others` lists what another one has made:
 remove it (`rm -r results/models/unified-t`) to have it made again.
 
 Pictures are read when a sample set is prepared, and again when a model is run over it: one that has

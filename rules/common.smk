@@ -10,6 +10,7 @@ from posecache.config.places import open_experiment
 from posecache.config.planning import Verdicts, settle, signal
 from posecache.config.stages import Stages
 from posecache.config.starting import check_device, check_stores
+from posecache.estimates.times import Times
 from posecache.stage import use_own_interpreter
 
 sys.tracebacklimit = 0  # a wrong configuration is one line, not a traceback
@@ -42,6 +43,7 @@ use_own_interpreter()
 # Where jobs run and how many threads they use changes no result.
 DEVICE = CONFIG.compute.device
 THREADS = CONFIG.compute.threads
+TIMES = Times(STAGES)
 
 
 def any_of(names):

@@ -20,7 +20,7 @@ for annotations, demo_set in CONFIG.rendered.items():
         resources:
             scripts=SCRIPTS,
             mem_mb=1000,
-            runtime=10,
+            runtime=TIMES.of("demo", annotations),
         params:
             options=STAGES.make_demo(demo_set),
             record=record("demo", annotations),

@@ -23,7 +23,7 @@ rule cache_logits:
     resources:
         scripts=SCRIPTS,
         mem_mb=lambda wildcards: memory.caching_mb(CONFIG, wildcards.model),
-        runtime=480,
+        runtime=TIMES.of("logits", "model", "sampleset"),
         gpu=CONFIG.compute.asked_gpu(1),
         gres=CONFIG.compute.asked_gres(1),
         device=DEVICE,
@@ -65,7 +65,7 @@ if JOBS > 1:
         resources:
             scripts=SCRIPTS,
             mem_mb=500,
-            runtime=60,
+            runtime=TIMES.sealing("model", "sampleset"),
         params:
             record=lambda wildcards: record(
                 "logits", wildcards.model, wildcards.sampleset

@@ -16,7 +16,7 @@ rule import_model:
     resources:
         scripts=SCRIPTS,
         mem_mb=1000,
-        runtime=10,
+        runtime=TIMES.of("model", "model"),
     params:
         options=lambda wildcards: STAGES.import_model(wildcards.model),
         record=lambda wildcards: record("model", wildcards.model),

@@ -14,7 +14,7 @@ rule prepare_samples:
     resources:
         scripts=SCRIPTS,
         mem_mb=1000,
-        runtime=240,
+        runtime=TIMES.of("samples", "sampleset"),
     params:
         options=lambda wildcards: STAGES.prepare_samples(wildcards.sampleset),
         record=lambda wildcards: record("samples", wildcards.sampleset),

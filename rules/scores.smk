@@ -14,7 +14,7 @@ rule score:
     resources:
         scripts=SCRIPTS,
         mem_mb=1000,
-        runtime=60,
+        runtime=TIMES.of("score", "model", "benchmark"),
     params:
         options=lambda wildcards: STAGES.score(wildcards.model, wildcards.benchmark),
         record=lambda wildcards: record("score", wildcards.model, wildcards.benchmark),

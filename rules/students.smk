@@ -17,7 +17,7 @@ rule train_student:
     resources:
         scripts=SCRIPTS,
         mem_mb=lambda wildcards: memory.training_mb(CONFIG, wildcards.model),
-        runtime=4320,
+        runtime=TIMES.of("model", "model"),
         gpu=lambda wildcards: CONFIG.compute.asked_gpu(CONFIG.gpus(wildcards.model)),
         gres=lambda wildcards: CONFIG.compute.asked_gres(CONFIG.gpus(wildcards.model)),
         device=DEVICE,

@@ -17,7 +17,7 @@ rule make_table:
     resources:
         scripts=SCRIPTS,
         mem_mb=1000,
-        runtime=10,
+        runtime=TIMES.of("table", "table"),
     params:
         options=lambda wildcards: STAGES.make_table(wildcards.table),
         record=lambda wildcards: record("table", wildcards.table),

@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 def test_help_tells_every_command_and_version_the_version() -> None:
     shown = run("--help")
     assert shown.returncode == 0
-    for command in ("verify", "doctor", "inspect", "check-live", "pack", "unpack"):
+    for command in ("verify", "doctor", "plan", "inspect", "check-live", "pack", "unpack"):
         assert command in shown.stdout
         assert run(command, "--help").returncode == 0
     version = run("--version")
@@ -82,9 +82,13 @@ def test_the_doctor_lists_what_another_version_has_made(tmp_path: Path) -> None:
     record = tmp_path / "other" / "card.made_from.json"
     changed = json.loads(record.read_text()) | {"posecache": "0.0.9", "code": "0123"}
     record.write_text(json.dumps(changed))
-    lines = run("doctor", tmp_path).stdout.splitlines()
-    assert lines[0] == f"{tmp_path}/other/card.json: made by posecache 0.0.9, code 0123"
-    assert lines[1].startswith("1 outputs made by another version; this is posecache")
+    experiment = {"results": str(tmp_path), "samples": {}, "students": {}, "benchmarks": {}}
+    (tmp_path / "config.yaml").write_text(json.dumps(experiment))
+    lines = run("doctor", tmp_path / "config.yaml", "--others").stdout.splitlines()
+    assert lines == [f"{tmp_path}/other/card.json: made by posecache 0.0.9, code 0123"]
+    shown = run("doctor", tmp_path / "config.yaml")
+    assert shown.returncode == 0
+    assert "warn  results       1 outputs of another version; this is posecache" in shown.stdout
 
 
 def test_inspect_and_check_live(made: tuple[Path, Path, Path]) -> None:

@@ -22,7 +22,18 @@ ABOVE = {
     "tables": (*ORDER, "scores"),
     "report": (*ORDER, "training", "scores", "tables"),
     "config": (*ORDER, "training", "scores", "tables"),
-    "commands": (*ORDER, "training", "scores", "tables", "report", "config"),
+    "estimates": (*ORDER, "training", "scores", "tables", "config"),
+    "doctor": (*ORDER, "training", "scores", "tables", "config", "estimates"),
+    "commands": (
+        *ORDER,
+        "training",
+        "scores",
+        "tables",
+        "report",
+        "config",
+        "estimates",
+        "doctor",
+    ),
     "cli": ("commands",),
 }
 ALLOWED = {
@@ -78,10 +89,18 @@ def test_the_order_names_every_package() -> None:
 
 def test_only_rules_scripts_commands_and_benchmarks_read_the_configuration() -> None:
     users = {name for name in MODULES if any(package(o) == "config" for o in imported(name))}
-    assert {package(name) for name in users} <= {"config", "commands"}
+    assert {package(name) for name in users} <= {"config", "estimates", "doctor", "commands"}
 
 
-@pytest.mark.parametrize("module", ["posecache.config", "posecache.config.stages", "posecache.cli"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "posecache.config",
+        "posecache.config.stages",
+        "posecache.estimates.times",
+        "posecache.cli",
+    ],
+)
 def test_parsing_a_configuration_imports_nothing_heavy(module: str) -> None:
     heavy = "{'torch', 'cv2', 'pandas', 'onnx', 'onnxruntime', 'zarr'}"
     code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"

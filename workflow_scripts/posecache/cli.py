@@ -3,10 +3,10 @@
 import argparse
 
 import posecache
-from posecache.commands import doctor, stores, watch
+from posecache.commands import doctor, plan, stores, watch
 from posecache.stage import run_command
 
-COMMANDS = (stores, watch, doctor)  # modules, each with `add`, in the order of `posecache --help`
+COMMANDS = (doctor, plan, watch, stores)  # modules, each with `add`, in the order of --help
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -14,3 +15,11 @@ def add_command(
     command = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
     command.set_defaults(run=run)
     return command
+
+
+def add_configuration(command: argparse.ArgumentParser) -> None:
+    """Add the configuration that a command is about: that which `snakemake` takes by itself."""
+    command.add_argument(
+        "config", type=Path, nargs="?", default=Path("config.yaml"), metavar="CONFIG",
+        help="a configuration file (default: config.yaml)",
+    )  # fmt: skip

@@ -1,22 +1,64 @@
 """The command doctor."""
 
 import argparse
+import logging
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import posecache
-from posecache.commands.adding import Commands, add_command
+from posecache.commands.adding import Commands, add_command, add_configuration
+
+if TYPE_CHECKING:
+    from posecache.doctor.finding import Finding
+
+DEFAULT = Path("config.yaml")
 
 
 def doctor(arguments: argparse.Namespace) -> None:
-    """List what another version of posecache has made; nothing is made again for that alone."""
-    from posecache import records
+    """Look for what would make a run fail, here and in what it reads; exit with 1 if it would."""
+    if arguments.others:
+        _others(arguments.config)
+        return
+    logging.getLogger("posecache").setLevel(logging.ERROR)
+    failed = [_shown(finding) for finding in _found(arguments.config)].count("FAIL")
+    if failed:
+        sys.exit(f"{failed} checks failed: a run would not reach its end")
 
-    found = records.by_other_code(arguments.results)
-    own = f"this is posecache {posecache.__version__}, code {records.code()}"
-    print("\n".join([*found, f"{len(found)} outputs made by another version; {own}"]))
+
+def _found(config: Path) -> Iterator["Finding"]:
+    """All findings; only of libraries, if one cannot even be imported."""
+    from posecache.doctor import libraries
+
+    missing = list(libraries.examine())
+    yield from missing
+    if not missing:
+        from posecache.doctor import examination
+
+        alone = config == DEFAULT and not DEFAULT.exists()
+        yield from examination.of_machine() if alone else examination.of_experiment(config)
+
+
+def _shown(finding: "Finding") -> str:
+    """Print a line, below it what is to be done; returns the level."""
+    print(f"{finding.level:<4}  {finding.what:<13} {finding.found}", flush=True)
+    if finding.todo:
+        print(f"{'':<19} -> {finding.todo}", flush=True)
+    return finding.level
+
+
+def _others(config: Path) -> None:
+    """List what another version of posecache has made; nothing is made again for that alone."""
+    from posecache.config.places import open_experiment
+    from posecache.doctor.results import others
+
+    print("\n".join(others(open_experiment([config], {}).roots)))
 
 
 def add(commands: Commands) -> None:
     """Add it to the command line."""
     command = add_command(commands, "doctor", doctor)
-    command.add_argument("results", type=Path, metavar="FOLDER", help="of an experiment")
+    add_configuration(command)
+    command.add_argument(
+        "--others", action="store_true", help="only list outputs that another version has made"
+    )

@@ -11,6 +11,7 @@ from posecache.config.schema import Config
 from posecache.datasets.records import GROUND_TRUTH
 from posecache.datasets.settings import FORMATS
 from posecache.models.settings import is_checkpoint
+from posecache.runs import student_of
 from posecache.scores.settings import NUMBERS
 from posecache.settings import explain
 from posecache.tables.specs import PARTS, TABLES
@@ -21,7 +22,7 @@ def problems(config: Config) -> Iterator[str]:
     """Each problem in one line, under the key that holds it."""
     models = (_recipes, _gpus, _models, _init)
     tables = (_benchmarks, _published_tables, _own_tables, _swept_tables)
-    for check in (*models, *tables, caches.problems, conflicts):
+    for check in (*models, *tables, _speeds, caches.problems, conflicts):
         yield from check(config)
 
 
@@ -138,8 +139,9 @@ def _cells(config: Config, key: str, columns: Mapping[str, tuple[str, str]]) -> 
     """Benchmarks and numbers of columns that do not exist."""
     for heading, (benchmark, number) in columns.items():
         yield from _unknown(f"{key}.{heading}", [benchmark], config.benchmarks)
-        known = NUMBERS[config.benchmarks[benchmark].metric]
-        yield from _unknown(f"{key}.{heading}", [number], known)
+        if benchmark in config.benchmarks:
+            known = NUMBERS[config.benchmarks[benchmark].metric]
+            yield from _unknown(f"{key}.{heading}", [number], known)
 
 
 def _swept_tables(config: Config) -> Iterator[str]:
@@ -157,6 +159,14 @@ def _swept_tables(config: Config) -> Iterator[str]:
         if sweep.by is not None and sweep.by not in columns.values():
             told = ", ".join(str(list(cell)) for cell in columns.values())
             yield f"{key}.by: expected a column's {told}, got {list(sweep.by)}"
+
+
+def _speeds(config: Config) -> Iterator[str]:
+    """Speeds stated of models that do not exist, or that are not trained."""
+    trained = dict.fromkeys(map(student_of, config.trained))
+    models = dict.fromkeys(map(student_of, config.models))
+    yield from _unknown("compute.speeds.cache", config.compute.speeds.cache, models)
+    yield from _unknown("compute.speeds.train", config.compute.speeds.train, trained)
 
 
 def _unknown(key: str, names: Iterable[str], known: Collection[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ sections refer to each other.
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from posecache import skeletons
 from posecache.config.models import (
@@ -103,6 +103,15 @@ class Logits(Caching):
     jobs: PositiveInt = Field(1, description="jobs that share one model's run over one sample set")
 
 
+class Speeds(Settings):
+    """What a user knows of how fast models are; estimates go by it, and nothing else."""
+
+    cache: dict[Name, PositiveFloat] = Field(
+        {}, description="crops/s that a model is run over, with a flip test two a look"
+    )
+    train: dict[Name, PositiveFloat] = Field({}, description="samples/s of training")
+
+
 class Compute(Settings):
     """What a job may use."""
 
@@ -112,6 +121,8 @@ class Compute(Settings):
     threads: PositiveInt = Field(1, description="of a job; with `gpus`, of each process")
     memory_mb: PositiveInt = Field(2000, description="of decoded samples that training keeps")
     pictures: Wanted = Field("auto", description="where the decoded crops of a training run lie")
+    max_minutes: PositiveInt = Field(1440, description="that a job asks a cluster for, at most")
+    speeds: Speeds = Field(Speeds(), description="stated ones, for estimates alone")
 
     def asked_gpu(self, count: int) -> int:
         """How many GPUs a job asks for by their number, which are `count` if it uses any."""

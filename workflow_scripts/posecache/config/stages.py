@@ -41,12 +41,17 @@ class Job:
     @property
     def timed(self) -> list[Path]:
         """The files that stand by whose times Snakemake goes: outputs and benchmarks."""
-        output, names = Path(self.output), "/".join(self.thing.names)
+        output = Path(self.output)
         beside = (".md", ".png") if self.thing.kind == "table" else ()
-        outputs = [output, *map(output.with_suffix, beside)]
-        benchmarks = output.parents[DEPTH.get(self.thing.kind, 0)] / "benchmarks"
-        found = [*outputs, *benchmarks.glob(f"*/{glob.escape(names)}.tsv")]
+        found = [output, *map(output.with_suffix, beside), *self.benchmarks]
         return [path for path in found if path.exists()]
+
+    @property
+    def benchmarks(self) -> list[Path]:
+        """What Snakemake measured of the jobs that made the thing."""
+        output, names = Path(self.output), "/".join(self.thing.names)
+        folder = output.parents[DEPTH.get(self.thing.kind, 0)] / "benchmarks"
+        return list(folder.glob(f"*/{glob.escape(names)}.tsv"))
 
     @property
     def reads(self) -> list[str]:

@@ -11,16 +11,16 @@ from typing import Any
 
 from posecache import files, skeletons
 from posecache.logits.framing import best_padding
+from posecache.logits.layout import logit_layout
 from posecache.logits.looking import forward
 from posecache.logits.model_run import ModelRun
-from posecache.logits.settings import BATCH, ENCODINGS, KIND, MERGES, Caching
+from posecache.logits.settings import BATCH, ENCODINGS, MERGES, Caching
 from posecache.models import golden
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.models.session import Session
 from posecache.progress import Bar
 from posecache.samples.store import SampleStore
 from posecache.samples.store import open as open_samples
-from posecache.stores.layout import Column, Layout
 from posecache.stores.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,9 @@ def cache(
     """
     card = Card.load(model / CARD_FILE)
     store = open_samples(sample_folder)
-    layout = _layout(card, store, settings)
+    layout = logit_layout(
+        store.n, card.skeleton, card.input_size, store.people.columns, settings, card.split_ratio
+    )
     own = None if job is None else job_shards(layout.shards, *job)
     identity = _identity(model, card, store, settings)
     looks = MERGES[settings.views.merge].most_looks(settings.views)
@@ -170,21 +172,3 @@ def _identity(model: Path, card: Card, store: SampleStore, settings: Caching) ->
         "encoding": settings.encoding,
         "levels": list(ENCODINGS[settings.encoding].levels),
     }
-
-
-def _layout(card: Card, store: SampleStore, settings: Caching) -> Layout:
-    views, keypoints = settings.views.count, skeletons.load(card.skeleton).num_keypoints
-    width, height = (int(side * card.split_ratio) for side in card.input_size)
-    encoding = ENCODINGS[settings.encoding]
-    return Layout(
-        kind=KIND,
-        num_rows=store.n,
-        columns={
-            **encoding.columns("simcc_x", (views, keypoints, width)),
-            **encoding.columns("simcc_y", (views, keypoints, height)),
-            "matrix": Column(shape=(views, 2, 3), dtype="float64"),
-            **store.people.columns,
-        },
-        chunk_rows=settings.chunk_rows,
-        shard_rows=settings.shard_rows,
-    )

@@ -74,6 +74,12 @@ class Views(Settings):
         return max(len(self.paddings), 1) * len(self.rotations) + self.augmented
 
     @property
+    def looks(self) -> int:
+        """Crops of a person that go through the model, as far as the settings tell: a rule of your
+        own may ask for more (merging.py)."""
+        return len(FRAMINGS) if self.merge == "confident" else self.listed
+
+    @property
     def count(self) -> int:
         """The number of views that are stored, V."""
         return self.listed if self.merge == "none" else 1

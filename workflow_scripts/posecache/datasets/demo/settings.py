@@ -14,6 +14,8 @@ ANNOTATIONS = {
 }
 # How each dataset frames people; Halpe's pictures are COCO's.
 FRAMED = {"coco": "coco", "mpii": "mpii", "halpe": "coco"}
+# People a picture, on average, in each framing (pictures.py).
+PEOPLE = {"coco": 2.0, "mpii": 1.55}
 
 
 class DemoSet(Settings):
