@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from conftest import Workdir, mini_config
 from posecache import config
@@ -137,7 +136,6 @@ def test_what_a_killed_job_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_doctor_sees_a_picture_that_changed_since(folder: Path) -> None:
     """What is ahead reads the pictures of the validation set again."""
-    Path("config.yaml").write_text(yaml.safe_dump(mini_config()))
     found = list(examination.of_experiment(Path("config.yaml")))
     assert {finding.level for finding in found} <= {"ok", "warn"}
     told = [finding.found for finding in found if finding.what == "pictures"]
