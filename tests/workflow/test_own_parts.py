@@ -6,6 +6,7 @@ entry of the configuration.
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workdir = Workdir(folder)
     workdir.configure(experiment())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         patch.syspath_prepend(str(Path(__file__).parent))
         done = workdir.snakemake("--configfile", str(folder / "config.yaml"), "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
