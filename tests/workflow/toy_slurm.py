@@ -87,8 +87,9 @@ def running(folder: Path) -> Iterator[Slurm]:
     """A cluster for the length of the block; nothing of it is left then but its folder."""
     slurm, conf = _lay_out(folder), str(folder / "slurm.conf")
     daemons = (
-        ["munged", "-F", f"--key-file={folder}/munge.key", f"--socket={folder}/munge.socket",
-         f"--pid-file={folder}/munged.pid", f"--seed-file={folder}/munge.seed"],
+        # By force, as others cannot enter the folder.
+        ["munged", "-F", "-f", f"--key-file={folder}/munge.key", f"--seed-file={folder}/munge.seed",
+         f"--socket={folder}/munge.socket", f"--pid-file={folder}/munged.pid"],
         ["slurmctld", "-D", "-f", conf],
         *(["slurmd", "-D", "-N", node, "-f", conf] for node in GPUS),
     )  # fmt: skip
@@ -115,7 +116,11 @@ def _daemon(slurm: Slurm, command: list[str]) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _lay_out(folder: Path) -> Slurm:
