@@ -2,6 +2,8 @@
 VENV := .venv
 PYTHON ?= python3
 CORES ?= 8
+# Processes that test side by side: as many as there are cores, at most 8.
+TESTERS ?= logical
 # A client for a test, installed without dependencies, whose OpenCV and ONNX Runtime would replace
 # ours.
 CLIENT := rtmlib==0.0.16
@@ -38,7 +40,7 @@ teachers: setup
 	python docs/demo_teachers.py
 
 test: setup
-	pytest
+	pytest --numprocesses $(TESTERS) --maxprocesses 8 --dist loadgroup
 
 # The tests that run on a GPU, and what training and caching cost there: docs/gpu.md.
 # `make gpu WITH=python3` sets nothing up and takes that Python as it is. There, warnings of other
