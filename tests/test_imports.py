@@ -22,7 +22,8 @@ ABOVE = {
     "tables": (*ORDER, "scores"),
     "report": (*ORDER, "training", "scores", "tables"),
     "predicting": (*ORDER, "scores", "report"),
-    "config": (*ORDER, "training", "scores", "tables"),
+    "labelling": (*ORDER, "scores", "report"),
+    "config": (*ORDER, "training", "scores", "tables", "labelling"),
     "estimates": (*ORDER, "training", "scores", "tables", "config"),
     "doctor": (*ORDER, "training", "scores", "tables", "config", "estimates"),
     "commands": (

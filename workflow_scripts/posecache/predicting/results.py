@@ -16,6 +16,7 @@ import numpy as np
 
 from posecache import files
 from posecache.datasets.coco_file import PERSON
+from posecache.datasets.coco_record import category
 from posecache.datasets.detections import SUFFIXES
 from posecache.predicting.running import Look
 from posecache.report.drawing import draw
@@ -39,17 +40,6 @@ def new_folder(folder: Path) -> Iterator[Path]:
         yield partial
         os.rename(partial, folder)
     files.sync_folder(folder.parent)
-
-
-def category(skeleton: Skeleton) -> dict[str, Any]:
-    """People as COCO describes them; links are counted from 1."""
-    return {
-        "id": PERSON,
-        "name": "person",
-        "supercategory": "person",
-        "keypoints": list(skeleton.keypoints),
-        "skeleton": [[a + 1, b + 1] for a, b in skeleton.links],
-    }
 
 
 def people(look: Look, found: Predictions, image_id: int) -> list[dict[str, Any]]:
