@@ -33,14 +33,14 @@ def test_the_worst_label_counts_by_the_models_scores() -> None:
     opinions, labels = said()
     labels[0, KNEE, 0] = 2 * UNIT[KNEE]
     labels[0, WRIST, 0] = UNIT[WRIST]
-    labels[1, WRIST, 1] = 100 * UNIT[WRIST]  # counts as FAR, 3
+    labels[1, WRIST, 1] = 100 * UNIT[WRIST]  # counts as FAR, 5
     opinions.scores[1, 1, WRIST] = 0.2
     labels[2] = np.nan
     found = ranking.parts(opinions, labels, AREA, np.array([0.1, 0.2, 0.3]))
-    np.testing.assert_allclose(found.label_distance, [2 * 0.8, 3 * 0.5, 0])
+    np.testing.assert_allclose(found.label_distance, [2 * 0.8, 5 * 0.5, 0])
     assert found.worst.tolist() == [KNEE, WRIST, -1]
     np.testing.assert_array_equal(found.model_distance, 0)
-    assert found.order.tolist() == [0, 1, 2]
+    assert found.order.tolist() == [1, 0, 2]
 
 
 def test_models_disagree_by_their_distance_from_the_mean() -> None:
