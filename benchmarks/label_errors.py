@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from posecache import geometry, logits, samples, simcc, skeletons
+from posecache import files, geometry, logits, samples, simcc, skeletons
 from posecache.labelling import ranking
 from posecache.labelling.opinions import Opinions
 from posecache.logits.store import LogitStore
@@ -37,6 +37,11 @@ class People:
     labels: np.ndarray
     image: np.ndarray
     skeleton: Skeleton
+
+    @staticmethod
+    def of(store: SampleStore) -> "People":
+        labels = store.keypoints.astype(np.float64)
+        return People(labels, store.column("image_index"), skeletons.load(store.skeleton))
 
     def labelled(self, row: int) -> np.ndarray:
         return ~np.isnan(self.labels[row]).any(-1)
@@ -132,8 +137,7 @@ def compare(
     """Two rows of the table: our ranking, and that by plain loss."""
     opinions, own = Opinions.of(store, opened), skeletons.load(store.skeleton)
     mine, theirs = opinions.skeleton.indices_in(own)
-    people = People(store.keypoints.astype(np.float64), store.column("image_index"), own)
-    entropy = ranking.entropy(opened)
+    people, entropy = People.of(store), ranking.entropy(opened)
     found: dict[str, list[list[float]]] = {"disagreement": [], "plain loss": []}
     for seed in seeds:
         labels, kind = spoil(people, seed)
@@ -159,13 +163,38 @@ def _row(samples: str, name: str, rows: list[list[float]]) -> str:
     return f"| {' | '.join(cells)} | {', '.join(f'{row[-1]:.2f}' for row in rows)} |"
 
 
+def write_spoiled(store: SampleStore, seed: int, path: Path) -> None:
+    """The COCO file that a sample set was made of, with spoiled labels: to train a student on."""
+    people = People.of(store)
+    labels, kind = spoil(people, seed)
+    record = files.read_json(store.annotation_file)
+    rows = {person: row for row, person in enumerate(store.column("instance_id").tolist())}
+    for person in record["annotations"]:
+        row = rows.get(person["id"])
+        if row is not None and kind[row] >= 0:
+            known = ~np.isnan(labels[row]).any(-1)
+            triples = np.c_[np.nan_to_num(labels[row]), 2 * known]
+            person["keypoints"] = triples.ravel().tolist()
+            person["num_keypoints"] = int(known.sum())
+    files.write_json(path, record)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--samples", nargs="+", default=["coco-train", "mpii-train"])
     parser.add_argument("--models", nargs="+", default=["teacher-coco", "teacher-mpii"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11, 12], help="of spoiling")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        help="a COCO file of the first sample set with the first seed's labels",
+    )
     given = parser.parse_args()
+    if given.write is not None:
+        store = samples.open(given.results / "samples" / given.samples[0])
+        write_spoiled(store, given.seeds[0], given.write)
+        return
     print(HEAD)
     for name in given.samples:
         store = samples.open(given.results / "samples" / name)

@@ -8,15 +8,15 @@ import argparse
 import logging
 from pathlib import Path
 
-from posecache import logits, records, samples
+from posecache import records
 from posecache.config.options import add_options, from_options
 from posecache.labelling import ranking, sheet
-from posecache.labelling.opinions import Opinions
+from posecache.labelling.opinions import Opinions, open_caches
 from posecache.labelling.settings import Ranking
 from posecache.stage import run_stage
 
 
-def main() -> None:
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=Path, required=True, help="folder of a sample store")
     parser.add_argument("--models", nargs="+", required=True, help="their names")
@@ -27,18 +27,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True, help="the CSV; .jpg lies beside it")
     records.add_option(parser)
-    arguments = parser.parse_args()
-    if len(arguments.models) != len(arguments.logits):
-        parser.error("--models and --logits: expected a folder for each model")
+    return parser
+
+
+def main() -> None:
+    arguments = options().parse_args()
     with records.recorded(arguments.record):
         rank(arguments)
 
 
 def rank(arguments: argparse.Namespace) -> None:
     """Write both files, the CSV last."""
-    settings, store = from_options(arguments, Ranking), samples.open(arguments.samples)
-    pairs = zip(arguments.models, arguments.logits, strict=True)
-    opened = {name: logits.open(folder, samples=store) for name, folder in pairs}
+    settings = from_options(arguments, Ranking)
+    store, opened = open_caches(arguments.samples, arguments.models, arguments.logits)
     opinions = Opinions.of(store, opened)
     labels = ranking.labels_of(store, opinions)
     found = ranking.parts(opinions, labels, store.column("area"), ranking.entropy(opened))

@@ -112,10 +112,11 @@ def test_without_boxes_a_picture_is_one_person(model: Path, store: Path, tmp_pat
 
 
 def test_numbers_of_names_are_the_ids() -> None:
-    paths = [Path("000000000139.jpg"), Path("val/7.jpg")]
+    paths = [Path("000000000139.jpg"), Path("7.jpg")]
     found = [Given(path, str(path), number) for number, path in enumerate(paths)]
     assert image_ids(found) == [139, 7]
     assert image_ids([*found, Given(Path("a.jpg"), "a.jpg", 2)]) == [1, 2, 3]
+    assert image_ids([*found, Given(Path("val/8.jpg"), "val/8.jpg", 2)]) == [1, 2, 3]
     assert image_ids([*found, Given(Path("07.png"), "07.png", 2)]) == [1, 2, 3]
 
 

@@ -3,17 +3,34 @@
 Shapes: M models, N persons, K keypoints of the skeleton.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from posecache import skeletons
 from posecache.labelling.settings import Annotating
 from posecache.logits.store import LogitStore
+from posecache.logits.store import open as open_logits
 from posecache.samples.store import SampleStore
+from posecache.samples.store import open as open_samples
 from posecache.scores.predictions import predict
 from posecache.skeletons import Skeleton
+
+Opened: TypeAlias = tuple[SampleStore, dict[str, LogitStore]]
+
+
+def open_caches(samples: Path, models: Sequence[str], folders: Sequence[Path]) -> Opened:
+    """A sample set, and each model's logits over its people from the folder in the same place.
+
+    ValueError for another number of folders than of models, and for what `logits.open` refuses.
+    """
+    if len(models) != len(folders):
+        raise ValueError(f"--logits: {len(folders)} folders, expected one for each of {models}")
+    store, pairs = open_samples(samples), zip(models, folders, strict=True)
+    return store, {name: open_logits(folder, samples=store) for name, folder in pairs}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,8 +65,8 @@ def _pictures(path: Path) -> dict[str, Path]:
 
 def image_ids(pictures: Sequence[Given]) -> list[int]:
     """The pictures' ids in the results: the numbers that their names are, as COCO's, or 1, 2, ...
-    where one is none or two are the same."""
-    stems = [Path(picture.name).stem for picture in pictures]
+    where one is none or two are the same. By the same numbers a detector's results name them."""
+    stems = [picture.name.removesuffix(Path(picture.name).suffix) for picture in pictures]
     numbers = [int(stem) for stem in stems if stem.isascii() and stem.isdecimal()]
     unlike = len(set(numbers)) == len(pictures) and max(numbers) < 2**63
     return numbers if unlike else [picture.number + 1 for picture in pictures]
