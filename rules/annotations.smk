@@ -17,7 +17,7 @@ rule annotate:
     resources:
         scripts=SCRIPTS,
         mem_mb=2000,
-        runtime=120,
+        runtime=TIMES.of("annotations", "annotation"),
     params:
         options=lambda wildcards: STAGES.annotate(wildcards.annotation),
         record=lambda wildcards: record("annotations", wildcards.annotation),
@@ -44,7 +44,7 @@ rule rank_people:
     resources:
         scripts=SCRIPTS,
         mem_mb=2000,
-        runtime=120,
+        runtime=TIMES.of("active_learning", "sampleset"),
     params:
         options=lambda wildcards: STAGES.rank_people(wildcards.sampleset),
         record=lambda wildcards: record("active_learning", wildcards.sampleset),
