@@ -12,6 +12,7 @@ include: "rules/logits.smk"
 include: "rules/students.smk"
 include: "rules/scores.smk"
 include: "rules/tables.smk"
+include: "rules/annotations.smk"
 
 
 rule all:

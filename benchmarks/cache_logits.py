@@ -60,12 +60,14 @@ def make_samples(
     return folder / "samples"
 
 
-def make_teacher(folder: Path, skeleton: str = "coco17", size: tuple[int, int] = SIZE) -> Path:
-    """RTMPose-m with random weights."""
+def make_teacher(
+    folder: Path, skeleton: str = "coco17", size: tuple[int, int] = SIZE, variant: str = "m"
+) -> Path:
+    """An RTMPose with random weights."""
     keypoints = skeletons.load(skeleton).num_keypoints
-    content = to_bytes(RTMPose("m", keypoints, size).eval(), size)
+    content = to_bytes(RTMPose(variant, keypoints, size).eval(), size)
     card = Card(
-        name="m", sha256=hashlib.sha256(content).hexdigest(), skeleton=skeleton,
+        name=variant, sha256=hashlib.sha256(content).hexdigest(), skeleton=skeleton,
         input_size=size, mean=IMAGENET_MEAN, std=IMAGENET_STD, source="a benchmark",
     )  # fmt: skip
     write_model(folder, card, content)

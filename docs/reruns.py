@@ -73,6 +73,10 @@ tables:
 sweeps:
   some:
     {student: more, alpha: [0.3, 0.4], seed: [0], columns: {AP: [own, AP], AR: [own, AR]}}
+annotations:
+  more: {samples: alone, by: [coco-t, zoo]}
+active_learning:
+  alone: {by: [coco-t, zoo]}
 """
 SKELETON = (ROOT / "workflow_scripts/posecache/skeletons/coco17.yaml").read_text()
 FILES = (
@@ -163,6 +167,12 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "tables.own.*.rows": ("tables.own.mine.rows", {"other": "more"}),
     "tables.own.*.columns": ("tables.own.mine.columns", {"AR": ["own", "AR"]}),
     "tables.own.*.published": ("tables.own.mine.published", "own/other"),
+    "annotations.*.samples": ("annotations.more.samples", "coco-val"),
+    "annotations.*.by": ("annotations.more.by", ["zoo"]),
+    "annotations.*.min_score": ("annotations.more.min_score", 0.5),
+    "annotations.*.agree": ("annotations.more.agree", 2.0),
+    "active_learning.*.by": ("active_learning.alone.by", ["zoo"]),
+    "active_learning.*.sheet": ("active_learning.alone.sheet", 8),
     "logits.batch": ("logits.batch", 8),
     "logits.jobs": ("logits.jobs", 4),
     "logits.flip": ("logits.flip", False),

@@ -29,7 +29,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 def test_help_tells_every_command_and_version_the_version() -> None:
     shown = run("--help")
     assert shown.returncode == 0
-    for command in ("verify", "doctor", "plan", "inspect", "check-live", "pack", "unpack"):
+    for command in (
+        "predict",
+        "verify",
+        "doctor",
+        "plan",
+        "inspect",
+        "check-live",
+        "pack",
+        "unpack",
+    ):
         assert command in shown.stdout
         assert run(command, "--help").returncode == 0
     version = run("--version")

@@ -21,7 +21,9 @@ ABOVE = {
     "training": (*ORDER, "scores"),
     "tables": (*ORDER, "scores"),
     "report": (*ORDER, "training", "scores", "tables"),
-    "config": (*ORDER, "training", "scores", "tables"),
+    "predicting": (*ORDER, "scores", "report"),
+    "labelling": (*ORDER, "scores", "report"),
+    "config": (*ORDER, "training", "scores", "tables", "labelling"),
     "estimates": (*ORDER, "training", "scores", "tables", "config"),
     "doctor": (*ORDER, "training", "scores", "tables", "config", "estimates"),
     "commands": (
@@ -32,6 +34,7 @@ ABOVE = {
         "report",
         "config",
         "estimates",
+        "predicting",
         "doctor",
     ),
     "cli": ("commands",),

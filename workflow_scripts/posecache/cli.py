@@ -3,10 +3,16 @@
 import argparse
 
 import posecache
-from posecache.commands import doctor, plan, stores, watch
+from posecache.commands import doctor, plan, predict, stores, watch
 from posecache.stage import run_command
 
-COMMANDS = (doctor, plan, watch, stores)  # modules, each with `add`, in the order of --help
+COMMANDS = (
+    doctor,
+    plan,
+    watch,
+    predict,
+    stores,
+)  # modules, each with `add`, in the order of --help
 
 
 def parser() -> argparse.ArgumentParser:

@@ -21,7 +21,7 @@ from posecache.training.recipe import Recipe, merge
 def problems(config: Config) -> Iterator[str]:
     """Each problem in one line, under the key that holds it."""
     models = (_recipes, _gpus, _models, _init)
-    tables = (_benchmarks, _published_tables, _own_tables, _swept_tables)
+    tables = (_benchmarks, _published_tables, _own_tables, _swept_tables, _said)
     for check in (*models, *tables, _speeds, caches.problems, conflicts):
         yield from check(config)
 
@@ -167,6 +167,29 @@ def _speeds(config: Config) -> Iterator[str]:
     models = dict.fromkeys(map(student_of, config.models))
     yield from _unknown("compute.speeds.cache", config.compute.speeds.cache, models)
     yield from _unknown("compute.speeds.train", config.compute.speeds.train, trained)
+
+
+def _said(config: Config) -> Iterator[str]:
+    """Sample sets and models that do not exist, named for annotations and rankings, and a sample
+    set that this very configuration is to write."""
+    models = [*config.teachers, *config.students]
+    asked = [
+        (f"annotations.{name}", entry.samples, entry.by)
+        for name, entry in config.annotations.items()
+    ]
+    yield from _unknown("active_learning", config.active_learning, config.samples)
+    asked += [(f"active_learning.{n}", n, e.by) for n, e in config.active_learning.items()]
+    for key, samples, by in asked:
+        yield from _unknown(f"{key}.samples", [samples], config.samples)
+        yield from _unknown(f"{key}.by", by, models)
+    written = {f"{config.results}/annotations/{name}.json": name for name in config.annotations}
+    for name, entry in config.samples.items():
+        if entry.annotations in written:
+            made = f"made by annotations.{written[entry.annotations]} of this configuration"
+            yield (
+                f"samples.{name}.annotations: {entry.annotations} is {made}: expected it in "
+                "another one, which extends it and has its own `results`"
+            )
 
 
 def _unknown(key: str, names: Iterable[str], known: Collection[str]) -> Iterator[str]:

@@ -25,6 +25,7 @@ NAMED = [
         "tables.paper", "tables.paper.*", "tables.teachers",
         "tables.own", "tables.own.*.rows", "tables.own.*.columns",
         "sweeps", "sweeps.*", "sweeps.*.columns",
+        "annotations", "active_learning",
     )
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The entries of `students` and `teachers`."""
+"""The entries of `students` and `teachers`, and what models are asked about sample sets."""
 
 from functools import cached_property
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag
 
 from posecache.config.documents import ORIGINS
+from posecache.labelling.settings import Annotating, Ranking
 from posecache.logits import facts
 from posecache.logits.facts import Facts
 from posecache.logits.settings import Views
@@ -97,3 +98,16 @@ Teacher = Annotated[
         custom_error_message="expected one of `weights`, `train` and `logits`",
     ),
 ]
+
+
+class Annotation(Annotating):
+    """A sample set's annotations, extended by what models say."""
+
+    samples: Name = Field(description="the sample set")
+    by: SomeNames = Field(description="students and teachers that are asked")
+
+
+class ActiveLearning(Ranking):
+    """A sample set's people, ranked by how much models and labels disagree."""
+
+    by: SomeNames = Field(description="students and teachers that are asked")

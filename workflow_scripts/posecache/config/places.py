@@ -79,6 +79,10 @@ class Places:
                 return f"{self.logits(*names)}/{MANIFEST}"
             case "score":
                 return self.score(*names)
+            case "annotations":
+                return f"{self._root(thing.kind, *names)}/annotations/{names[0]}.json"
+            case "active_learning":
+                return f"{self._root(thing.kind, *names)}/active_learning/{names[0]}.csv"
         return self.table(*names)
 
     def table(self, name: str) -> str:

@@ -68,6 +68,8 @@ def _standing(stages: Stages) -> Iterator[Job]:
         (stages.job("logits", *pair) for pair in product(models, config.samples)),
         (stages.job("score", *pair) for pair in product(models, config.benchmarks)),
         (stages.job("table", name) for name in stages.things.tables),
+        (stages.job("annotations", name) for name in config.annotations),
+        (stages.job("active_learning", name) for name in config.active_learning),
     )
     return (job for job in jobs if Path(job.output).exists())
 

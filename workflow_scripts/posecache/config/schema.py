@@ -11,6 +11,8 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from posecache import skeletons
 from posecache.config.models import (
+    ActiveLearning,
+    Annotation,
     CachedTeacher,
     HomeTrainedTeacher,
     ImportedTeacher,
@@ -148,6 +150,10 @@ class Config(Settings):
     seeds: Seeds | None = Field(None, description="a run each of each student; null: one run")
     benchmarks: dict[Name, Benchmark] = Field(description="benchmarks by name")
     tables: Tables = Field(Tables(), description="which models fill which tables")
+    annotations: dict[Name, Annotation] = Field({}, description="extended by models, by name")
+    active_learning: dict[Name, ActiveLearning] = Field(
+        {}, description="people to look at, by sample set"
+    )
     logits: Logits = Field(Logits(), description="how models are run, and what is kept")
     compute: Compute = Field(Compute(), description="what one job may use")
 
@@ -182,6 +188,10 @@ class Config(Settings):
         if name in self.teachers:
             return [name]
         return [model for model in self.runs if student_of(model) == name]
+
+    def asked(self, names: list[str]) -> list[str]:
+        """One model for each name of a student or a teacher: a student's first run."""
+        return [self.models_of(name)[0] for name in names]
 
     @property
     def trained(self) -> dict[str, Train]:
@@ -232,6 +242,8 @@ class Config(Settings):
         sets = [
             name for student in self.students_of(teacher) for name in self.trained[student].samples
         ]
+        sets += [entry.samples for entry in self.annotations.values() if teacher in entry.by]
+        sets += [name for name, entry in self.active_learning.items() if teacher in entry.by]
         return [self.cached[teacher].store(name) for name in dict.fromkeys(sets)]
 
     def init_model(self, model: str) -> str | None:

@@ -12,6 +12,7 @@ from posecache.config.schema import Config
 from posecache.config.things import Thing, Things
 from posecache.datasets.demo.settings import DemoSet
 from posecache.datasets.settings import AnnotationFiles
+from posecache.labelling.settings import Annotating, Ranking
 from posecache.models.settings import Import
 from posecache.samples.settings import Expected
 from posecache.scores.settings import Measure
@@ -23,9 +24,13 @@ RULES = {
     "logits": "cache_logits",
     "score": "score",
     "table": "make_table",
+    "annotations": "annotate",
+    "active_learning": "rank_people",
 }
+BESIDE = {"table": (".md", ".png"), "active_learning": (".jpg",)}  # further files of an output
 # How deep a thing's output lies below the folder that also has `benchmarks`.
-DEPTH = {"samples": 2, "model": 2, "logits": 3, "score": 2, "table": 1}
+DEPTH = {"samples": 2, "model": 2, "logits": 3, "score": 2, "table": 1,
+         "annotations": 1, "active_learning": 1}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +47,7 @@ class Job:
     def timed(self) -> list[Path]:
         """The files that stand by whose times Snakemake goes: outputs and benchmarks."""
         output = Path(self.output)
-        beside = (".md", ".png") if self.thing.kind == "table" else ()
+        beside = BESIDE.get(self.thing.kind, ())
         found = [output, *map(output.with_suffix, beside), *self.benchmarks]
         return [path for path in found if path.exists()]
 
@@ -208,9 +213,26 @@ class Stages:
         ]
         return options + (["--teachers", *listed] if listed else [])
 
+    def annotate(self, name: str) -> list[str]:
+        """Options of annotate.py."""
+        entry = self.config.annotations[name]
+        return self._said(entry.samples, entry.by) + to_options(entry, Annotating)
+
+    def rank_people(self, samples: str) -> list[str]:
+        """Options of rank_people.py."""
+        entry = self.config.active_learning[samples]
+        return self._said(samples, entry.by) + to_options(entry, Ranking)
+
+    def _said(self, samples: str, by: list[str]) -> list[str]:
+        """A sample set, and models with their logits over it."""
+        models = self.config.asked(by)
+        folders = [self.places.logits(model, samples) for model in models]
+        options = ["--samples", self.places.samples(samples), "--models", *models]
+        return [*options, "--logits", *folders]
+
     @property
     def wanted(self) -> list[Job]:
-        """What makes each student's runs, their scores, and every table."""
+        """What makes each student's runs, their scores, every table, and what models say."""
         config = self.config
         models = [self.job("model", run) for run in config.runs]
         scores = [
@@ -218,7 +240,9 @@ class Stages:
             for run in config.runs
             for benchmark in config.benchmarks_of(run)
         ]
-        return models + scores + [self.job("table", name) for name in self.things.tables]
+        said = [self.job("annotations", name) for name in config.annotations]
+        said += [self.job("active_learning", name) for name in config.active_learning]
+        return models + scores + [self.job("table", name) for name in self.things.tables] + said
 
     @property
     def everything(self) -> list[str]:

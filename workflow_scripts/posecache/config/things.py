@@ -11,6 +11,7 @@ from typing import Any
 from posecache import files, skeletons
 from posecache.config.schema import Benchmark, Config
 from posecache.datasets.records import GROUND_TRUTH
+from posecache.labelling.settings import Annotating, Ranking
 from posecache.logits.settings import Caching
 from posecache.skeletons import files_of
 from posecache.stores.manifest import MANIFEST
@@ -21,7 +22,8 @@ from posecache.tables.table import Table
 
 @dataclass(frozen=True)
 class Thing:
-    """A rendered annotation file, a sample set, a model, its logits, a score or a table."""
+    """A rendered annotation file, a sample set, a model, its logits, a score, a table, annotations
+    that models extend, or a ranking of people."""
 
     kind: str
     names: tuple[str, ...]
@@ -203,6 +205,32 @@ class Things:
             files.as_json(values),
             files=() if published is None else (str(published),),
             parts=tuple(self.find("score", *score) for score in self.table_scores(name)),
+        )
+
+    def _annotations(self, name: str) -> Thing:
+        entry = self.config.annotations[name]
+        values = entry.model_dump(mode="json", include=set(Annotating.model_fields))
+        return self._said("annotations", name, entry.samples, entry.by, values)
+
+    def _active_learning(self, samples: str) -> Thing:
+        entry = self.config.active_learning[samples]
+        values = entry.model_dump(mode="json", include=set(Ranking.model_fields))
+        return self._said("active_learning", samples, samples, entry.by, values)
+
+    def _said(
+        self, kind: str, name: str, samples: str, by: list[str], values: dict[str, Any]
+    ) -> Thing:
+        """What is made from a sample set and from what models say about it."""
+        models = self.config.asked(by)
+        caches = [self.config.cached[model] for model in models if model in self.config.cached]
+        known = [skeletons.load(cache.facts.skeleton).content for cache in caches]
+        logits = [self.find("logits", m, samples) for m in models if m not in self.config.cached]
+        return Thing(
+            kind,
+            (name,),
+            files.as_json({"by": models, "skeletons": known, **values}),
+            files=tuple(f"{cache.store(samples)}/{MANIFEST}" for cache in caches),
+            parts=(self.find("samples", samples), *logits),
         )
 
     @property

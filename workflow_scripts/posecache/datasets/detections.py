@@ -63,13 +63,16 @@ class Pictures:
 
     @staticmethod
     def inside(source: Source) -> "Pictures":
-        """Those of a folder, by name. ValueError if there is no such folder.
-
-        They are called by their names with or without suffix, or by the number that a name is.
-        """
-        found = _pictures_in(source.image_root)
+        """Those of a folder, by name. ValueError if there is no such folder."""
+        found = pictures_in(source.image_root)
         source.check_wanted(found)
         names = [name for name in found if source.wanted is None or name in source.wanted]
+        return Pictures.named(names)
+
+    @staticmethod
+    def named(names: list[str]) -> "Pictures":
+        """Pictures of these names, called by them with or without suffix, or by the number that
+        one is."""
         places: dict[int | str, int] = {}
         for place, name in enumerate(names):
             stem = name.removesuffix(Path(name).suffix)
@@ -82,7 +85,7 @@ class Pictures:
         return Pictures(names=names, ids=ids, size=None, places=places)
 
 
-def _pictures_in(folder: Path) -> list[str]:
+def pictures_in(folder: Path) -> list[str]:
     """The names of the pictures in a folder and the folders in it, relative to it, in order."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")

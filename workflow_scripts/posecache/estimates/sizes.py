@@ -27,6 +27,7 @@ JPEG_BYTES_A_PX = 0.16  # of the largest crop, at quality 95
 MANIFESTS, A_SHARD, AN_ARRAY = 12_000, 2_500, 1_080
 RECORDS = 2_000  # a score or a table, with its record
 PICTURE = 27_000  # of the demo
+ANNOTATED, RANKED, TILE = 1_000, 60, 13_000  # a person's annotation and rank; one on a sheet
 STATES = 5  # weights.pt, model.onnx, and a checkpoint with AdamW's two moments
 PEOPLE = {
     "image": Column(shape=(32,), dtype="uint8", shuffle="noshuffle"),
@@ -75,6 +76,12 @@ class Sizes:
             case "demo":
                 images = config.rendered[names[0]].images
                 return Size(images * PICTURE, images + 1)
+            case "annotations":
+                rows = self.rows.of(config.annotations[names[0]].samples)
+                return Size(rows.count * ANNOTATED + RECORDS, 2)
+            case "active_learning":
+                tiles = config.active_learning[names[0]].sheet
+                return Size(self.rows.of(*names).count * RANKED + tiles * TILE + RECORDS, 3)
         return Size(RECORDS, 3 if job.thing.kind == "table" else 2)
 
     def samples(self, name: str) -> Layout:

@@ -57,6 +57,12 @@ class Workload:
             case "score":
                 rows = self.rows.of(config.benchmarks[names[1]].samples)
                 return self._small(job, rows, rows.count / SCORED)
+            case "annotations":  # every picture is decoded
+                rows = self.rows.of(config.annotations[names[0]].samples)
+                return self._small(job, rows, rows.count / (CUT * config.compute.threads))
+            case "active_learning":
+                rows = self.rows.of(*names)
+                return self._small(job, rows, rows.count / SCORED)
         return self._small(job, None, 0.0)
 
     def _caching(self, model: str, samples: str) -> Work:

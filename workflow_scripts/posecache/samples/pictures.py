@@ -43,6 +43,19 @@ def read_image(path: Path, expected: bytes | None = None) -> np.ndarray:
         raise ValueError(f"{path}: {error}") from None
 
 
+def read_whole(path: Path) -> np.ndarray:
+    """An image file as (H, W, 3) uint8 RGB; ValueError for what `inspect` refuses."""
+    data = decoding.read_bytes(path)
+    try:
+        if data.startswith(JPEG_START):
+            _parse_jpeg(data)
+        image = decode(data)
+        _check_sides(*image.shape[1::-1])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return image
+
+
 def recognised(path: Path, expected: bytes) -> bytes:
     """A file's content; ValueError if it is missing or its digest is not the expected one."""
     data = decoding.read_bytes(path)
@@ -94,19 +107,27 @@ def _digest(data: bytes) -> bytes:
 
 def _checked_size(data: bytes) -> Size:
     if data.startswith(JPEG_START):
-        try:
-            # At an eighth of its size, all of it is still parsed.
-            simplejpeg.decode_jpeg(
-                data, "GRAY", fastdct=True, min_height=1, min_width=1, min_factor=8
-            )
-            height, width = simplejpeg.decode_jpeg_header(data)[:2]
-        except ValueError as error:
-            raise ValueError(f"damaged picture ({error})") from None
+        width, height = _parse_jpeg(data)
     else:
         height, width = decode(data).shape[:2]
+    _check_sides(width, height)
+    return width, height
+
+
+def _parse_jpeg(data: bytes) -> Size:
+    """A JPEG's size as its header tells it; ValueError if it is damaged."""
+    try:
+        # At an eighth of its size, all of it is still parsed.
+        simplejpeg.decode_jpeg(data, "GRAY", fastdct=True, min_height=1, min_width=1, min_factor=8)
+        height, width = simplejpeg.decode_jpeg_header(data)[:2]
+    except ValueError as error:
+        raise ValueError(f"damaged picture ({error})") from None
+    return width, height
+
+
+def _check_sides(width: int, height: int) -> None:
     if max(height, width) > LONGEST:
         raise ValueError(f"{width} x {height} px, expected at most {LONGEST} px a side")
-    return width, height
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:

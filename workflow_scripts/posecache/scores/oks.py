@@ -68,13 +68,18 @@ def _check(record: Record, predictions: Sequence[Record], skeleton: Skeleton) ->
             )
 
 
+def person_score(box_score: float, scores: np.ndarray) -> float:
+    """A person's score: its box's times the mean of its keypoint scores (K,) above 0.2."""
+    valid = scores[scores > VALID_SCORE]
+    return box_score * (float(valid.mean()) if len(valid) else 0.0)
+
+
 def _person(prediction: Record, rescore: bool) -> dict[str, Any]:
     """What NMS and the evaluation need of a prediction."""
     scores = np.asarray(prediction["keypoint_scores"], np.float64)
     score = float(prediction["bbox_score"])
     if rescore:
-        valid = scores[scores > VALID_SCORE]
-        score *= float(valid.mean()) if len(valid) else 0.0
+        score = person_score(score, scores)
     return {
         "image_id": prediction["image_id"],
         "keypoints": np.asarray(prediction["keypoints"], np.float64),

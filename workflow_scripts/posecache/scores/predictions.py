@@ -29,6 +29,10 @@ class Predictions:
         """Several persons' predictions, end to end."""
         return Predictions(*map(np.concatenate, zip(*map(_arrays, parts), strict=True)))
 
+    def take(self, rows: slice | np.ndarray) -> "Predictions":
+        """Those of some of the persons."""
+        return Predictions(*(array[rows] for array in _arrays(self)))
+
     def among(self, own: Skeleton, wanted: Skeleton) -> "Predictions":
         """Those of the keypoints of another skeleton than the model's own; one that the model lacks
         is predicted at (0, 0) with score 0."""

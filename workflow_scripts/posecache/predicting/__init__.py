@@ -1,0 +1,1 @@
+"""Pictures to skeletons: a model over any pictures, without a sample set."""
