@@ -21,6 +21,7 @@ from posecache.training.recipe import Recipe
 SCRIPTS = Path(__file__).parents[1] / "workflow_scripts"
 TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true, false"}
 NULL = {"type": "null"}
+OTHERS = {"description": "any further key, as the class says"}  # where a class takes such keys
 WIDTH = 96  # characters of a help text's line
 
 
@@ -96,6 +97,7 @@ def section(name: str, places: list[str], schema: Mapping[str, Any]) -> str:
     title += f": {words(name)}" if name.endswith("Teacher") else ""  # three may stand there
     required = schema.get("required", ())
     rows = [row(key, value, key in required) for key, value in schema["properties"].items()]
+    rows += [row("*", {**entry, **OTHERS}, False) for entry in entries(schema)]
     head = "| key | value | default | |\n|---|---|---|---|"
     about = schema.get("description", "")
     return "\n".join([f"({anchor(name)})=", f"## {title}", "", about, "", head, *rows])
