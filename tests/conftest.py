@@ -7,15 +7,6 @@ import pytest
 import torch
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes test, a file's tests stay together, and so do all files whose tests
-    share the finished miniature (workflow/conftest.py), which takes a while to make."""
-    sharing = {item.path for item in items if "finished" in getattr(item, "fixturenames", ())}
-    for item in items:
-        group = "miniature" if item.path in sharing else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with reference numbers and real samples; a clone of the project has none."""

@@ -3,6 +3,7 @@
 import copy
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from demo_config import trained_here
 
@@ -87,10 +89,15 @@ class Workdir:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
-    """A folder in which the whole miniature has run."""
-    workdir = Workdir(tmp_path_factory.mktemp("mini"))
-    workdir.configure(mini_config())
-    done = workdir.snakemake("--cores", "2", TABLE)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return workdir
+def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Workdir:
+    """A folder in which the whole miniature has run: once, of which each process that tests has a
+    copy."""
+    folder = tmp_path_factory.getbasetemp()
+    made = Workdir((folder if worker_id == "master" else folder.parent) / "mini")
+    with FileLock(made.path.with_suffix(".lock")):
+        if not (made.path / TABLE).exists():
+            made.path.mkdir(exist_ok=True)
+            made.configure(mini_config())
+            done = made.snakemake("--cores", "2", TABLE)
+            assert done.returncode == 0, done.stdout + done.stderr
+    return Workdir(shutil.copytree(made.path, folder / "finished"))
