@@ -3,7 +3,12 @@ rule make_table:
     input:
         lambda wildcards: inputs("table", wildcards.table),
     output:
-        csv=update(f"{TABLE}.csv"),
+        csv=report(
+            update(f"{TABLE}.csv"),
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
         md=update(f"{TABLE}.md"),
     log:
         f"{CONFIG.results}/logs/make_table/{{table}}.log",
