@@ -129,7 +129,7 @@ def _model(contents: Contents, name: str, first: str, runs: Mapping[str, Any]) -
         keypoints=keypoints,
         cost=cost(contents.models[first] / MODEL_FILE),
         scores={
-            benchmark: Cell(mean(each), stdev(each) if len(each) > 1 else None)
+            benchmark: Cell(round(mean(each), 2), round(stdev(each), 2) if each[1:] else None)
             for benchmark, each in values.items()
         },
     )

@@ -69,8 +69,12 @@ class Scored:
     def order(self) -> np.ndarray:
         """The rows that have a value, the best ones first."""
         known = np.flatnonzero(~np.isnan(self.values))
-        sign = -1.0 if self.measure.metric == "oks" else 1.0
-        return known[np.argsort(sign * self.values[known], kind="stable")]
+        return known[np.argsort(self._sign * self.values[known], kind="stable")]
+
+    @property
+    def _sign(self) -> float:
+        """What makes a smaller value a better one."""
+        return -1.0 if self.measure.metric == "oks" else 1.0
 
     def cases(self) -> list[Case]:
         """The worst, some typical and the best persons; nobody twice."""
@@ -96,7 +100,7 @@ class Scored:
         index = self.store.column("image_index")[self.order]
         found, place = np.unique(index, return_inverse=True)
         means = np.bincount(place, self.values[self.order]) / np.bincount(place)
-        ranked = found[np.argsort(means)]
+        ranked = found[np.argsort(self._sign * means, kind="stable")]
         shares = (np.arange(min(count, len(found))) + 0.5) / min(count, len(found))
         return ranked[(shares * len(found)).astype(int)].tolist()
 

@@ -33,7 +33,7 @@ FRONT, OTHERS = "#d55e00", "#888888"
 
 def curves(folders: Sequence[Path], name: str) -> str:
     """The curves of a student's first run, and of its others faintly, by their folders."""
-    first, *others = (_thinned(read_history(folder / HISTORY)) for folder in folders)
+    first, *others = (thinned(read_history(folder / HISTORY)) for folder in folders)
     with matplotlib.rc_context(STYLE):
         return as_svg(draw(first, others), f"curves-{name}")
 
@@ -47,7 +47,7 @@ def read_history(path: Path) -> History:
         ]
 
 
-def _thinned(history: History) -> History:
+def thinned(history: History) -> History:
     """At most MOST_EPOCHS of a history's rows, its last one among them; rows with scores stay."""
     step = -(-len(history) // MOST_EPOCHS)
     names = {name for row in history for name in row} - set(history[0] if history else ())
