@@ -98,3 +98,35 @@ def test_a_report_by_snakemake_holds_it(finished: Workdir, made: Path) -> None:
     text = out.read_text()
     assert "table1.csv" in text
     assert out.stat().st_size > made.stat().st_size
+
+
+def test_without_teachers_tables_and_a_second_dataset(finished: Workdir) -> None:
+    """What there is of one student that learns from labels alone."""
+    parts = dict.fromkeys(("tiny", "small", "I", "II"))
+    tables = {"paper": parts, "teachers": dict.fromkeys(("teacher-coco", "teacher-mpii"))}
+    path = page.configured(
+        finished, results="results/alone", teachers=page.removed(finished, "teachers"),
+        students=page.removed(finished) | {"coco-t": {"benchmarks": ["coco"]}}, tables=tables,
+    )  # fmt: skip
+    done = finished.snakemake("--cores", "2", "--configfile", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    alone = finished.path / "results/alone/report/index.html"
+    text = alone.read_text()
+    people = page.data(alone)["people"]
+    assert {person["samples"] for person in people} == {"coco-val", "coco-train"}
+    assert {model for person in people for model in person["models"]} == {"coco-t"}
+    sections = {
+        name
+        for name in (
+            "pictures",
+            "inspector",
+            "scores",
+            "tables",
+            "cost",
+            "cases",
+            "cache",
+            "curves",
+        )
+        if f'<section id="{name}">' in text
+    }
+    assert sections == {"pictures", "inspector", "scores", "cases", "curves"}
