@@ -129,14 +129,26 @@ def _curves(contents: Contents) -> list[tuple[str, int, str]]:
     return [(name, len(own), plots.curves(own, name)) for name, own in runs.items()]
 
 
-def _start(people: Sequence[dict[str, Any]], contents: Contents) -> tuple[int, int]:
-    """What the inspector shows first: the first typical person, and of the keypoints that most
-    models have the one of which the student is least sure."""
-    person = next((n for n, shown in enumerate(people) if shown["kind"] == "typical"), 0)
-    said, student = people[person]["models"], contents.student
-    counts = np.sum([np.array(own["of"]) >= 0 for own in said.values()], axis=0)
-    sure = np.array(said[student]["scores"])
-    return person, int(np.where(counts == counts.max(), sure, np.inf).argmin())
+def _start(people: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """What the inspector shows first: of typical people the one, and the keypoint, on which the
+    models disagree most."""
+    typical = [n for n, shown in enumerate(people) if shown["kind"] == "typical"]
+    apart = {n: disagreement(people[n]) for n in typical or range(len(people))}
+    person = max(apart, key=lambda n: apart[n].max())
+    return person, int(apart[person].argmax())
+
+
+def disagreement(person: Mapping[str, Any]) -> np.ndarray:
+    """How far apart in px of the crop the models are of which most have a keypoint (K,); 0 for the
+    keypoints that fewer have."""
+    said = person["models"].values()
+    of = np.array([own["of"] for own in said])
+    places = np.stack([np.array(own["keypoints"])[own["of"]] for own in said])
+    places[of < 0] = np.nan
+    between = np.linalg.norm(places[:, None] - places[None], axis=-1).reshape(-1, of.shape[1])
+    most = (of >= 0).sum(0) == (of >= 0).sum(0).max()
+    widest = np.where(np.isnan(between), 0, between).max(0)
+    return np.where(most, widest * person["matrix"][0][0], 0)
 
 
 def _data(contents: Contents, people: People) -> dict[str, Any]:
@@ -150,5 +162,5 @@ def _data(contents: Contents, people: People) -> dict[str, Any]:
         "keypoints": skeleton.keypoints,
         "links": skeleton.links,
         "people": people.records,
-        "start": _start(people.records, contents),
+        "start": _start(people.records),
     }
