@@ -54,28 +54,33 @@ class Group:
 
     def shown(self) -> list[Shown]:
         """Each of them, as the page shows them."""
-        resize = geometry.resize(self.size, self._canvas).numpy()
+        resize = geometry.resize(self.size, self._canvas)
         matrices = geometry.compose(resize, self.matrix).numpy()
         crops = crops_of(self.store, self.rows, matrices, self._canvas)
-        drawn = self._panels(crops, matrices)
-        own = {model: _records(look, self.skeleton, self) for model, look in self.looks.items()}
+        drawn, records = self._panels(crops, matrices), self._records(crops)
+        return [
+            Shown(case, record["title"], [(who, p[n]) for who, p in drawn.items()], record)
+            for n, (case, record) in enumerate(zip(self.cases, records, strict=True))
+        ]
+
+    def _records(self, crops: np.ndarray) -> list[dict[str, Any]]:
+        """What the inspector needs of each, whose pictures are `crops` (B, H, W, 3)."""
         labels = self.labels.among(self.skeleton)
-        found = []
-        for place, case in enumerate(self.cases):
-            record = {
+        said = {model: _said(look, self.skeleton, self) for model, look in self.looks.items()}
+        return [
+            {
                 "title": self._title(case),
                 "kind": case.kind,
-                "crop": pictures.as_uri(crops[place]),
-                "size": self.size,
-                "matrix": self.matrix[place].round(6).tolist(),
                 "samples": self.store.folder.name,
                 "row": case.row,
-                TRUTH: [None if np.isnan(p).any() else _rounded(p) for p in labels[place]],
-                "models": {model: records[place] for model, records in own.items()},
+                "crop": pictures.as_uri(crops[n]),
+                "size": self.size,
+                "matrix": self.matrix[n].round(6).tolist(),
+                TRUTH: [None if np.isnan(p).any() else _rounded(p) for p in labels[n]],
+                "models": {model: own[n] for model, own in said.items()},
             }
-            panels = [(who, parts[place]) for who, parts in drawn.items()]
-            found.append(Shown(case, record["title"], panels, record))
-        return found
+            for n, case in enumerate(self.cases)
+        ]
 
     @property
     def _canvas(self) -> Size:
@@ -118,7 +123,7 @@ def gathered(
     return Group(store, cases, labels.at(rows), own, card.input_size, matrix, found)
 
 
-def _records(look: Look, skeleton: Skeleton, group: Group) -> list[dict[str, Any]]:
+def _said(look: Look, skeleton: Skeleton, group: Group) -> list[dict[str, Any]]:
     """What a model says of each person: `of` has the place of each of the student's keypoints among
     the model's, -1 where it is not; a distribution is bytes of 255ths of its `peak`."""
     mine, theirs = skeleton.indices_in(look.skeleton)

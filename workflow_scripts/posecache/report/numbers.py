@@ -44,19 +44,15 @@ class Filled:
 
 def filled(name: str, table: Table, path: Path) -> Filled:
     """A table as it was made."""
-    columns = list(table.columns)
-    if table.averaged is not None:
-        columns.append(Column("average", "Average", "", ""))
+    labels = [*table.labels, OURS, *(["keypoints"] if table.keypoints else [])]
+    average = [] if table.averaged is None else [Column("average", "Average", "", "")]
+    columns = [*table.columns, *average]
     text = dict.fromkeys([*table.labels, OURS], str)
     frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
     records = frame.to_dict("records")
-    labels = [*table.labels, OURS, *(["keypoints"] if table.keypoints else [])]
     rows = [
-        (
-            [str(record[label]) for label in labels],
-            [_cell(table, records, place, column) for column in columns],
-        )
-        for place, record in enumerate(records)
+        ([str(record[label]) for label in labels], [_cell(table, records, n, c) for c in columns])
+        for n, record in enumerate(records)
     ]
     return Filled(
         name=name,
