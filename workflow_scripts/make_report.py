@@ -66,6 +66,7 @@ def contents(stages: Stages) -> Contents:
     return Contents(
         title=config.results,
         tables={name: (table, Path(places.table(name))) for name, table in things.tables.items()},
+        sweeps=config.swept,
         scores=[Path(places.score(*score)) for score in things.scores],
         benchmarks={
             name: Benchmark(entry.samples, Measure(**entry.model_dump(exclude={"samples"})))

@@ -17,7 +17,8 @@ def experiment(tmp_path: Path) -> Contents:
     how = logits.Caching(views=logits.Views(rotations=(0.0, 30.0)))
     logits.cache(model, samples, tmp_path / "logits", how)
     return Contents(
-        title="t", tables={}, scores=[], runs=[], models={"t": model}, samples={"s": samples},
+        title="t", tables={}, sweeps={},
+        scores=[], runs=[], models={"t": model}, samples={"s": samples},
         training_sets=[], benchmarks={}, logits={}, student=None, teachers=[], flip=True,
         taught={("t", "s"): tmp_path / "logits"},
     )  # fmt: skip

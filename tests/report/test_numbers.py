@@ -53,7 +53,8 @@ def score(folder: Path, model: str, value: float, metric: str = "oks") -> Path:
 def contents(folder: Path, scores: list[Path], **models: Path) -> Contents:
     """An experiment of which nothing but scores and models are known."""
     return Contents(
-        title="t", tables={}, scores=scores, runs=[], models=models, samples={}, training_sets=[],
+        title="t", tables={}, sweeps={},
+        scores=scores, runs=[], models=models, samples={}, training_sets=[],
         benchmarks={"b": Benchmark("s", Measure(metric="oks"))}, logits={}, taught={},
         student=None, teachers=[], flip=True,
     )  # fmt: skip

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from posecache.models.cost import Cost
 from posecache.report import plots
-from posecache.report.numbers import Cell, Model
+from posecache.report.numbers import Cell, Model, filled
+from posecache.tables.sweeps import SweptTable
 
 
 def test_the_front_is_better_than_all_that_costs_as_much_or_less() -> None:
@@ -31,6 +32,21 @@ def test_models_are_named_and_unknown_costs_are_parameters() -> None:
     assert "million multiply-adds" in found
     found = plots.accuracy_against_cost([model("a", None, 5), model("c", 10**7, 9)], {"b": "AP"})
     assert "million parameters" in found
+
+
+def test_a_sweeps_figure_is_drawn_from_its_table(tmp_path: Path) -> None:
+    swept = SweptTable(
+        title="S by alpha", keys=["alpha"], rows={"s.alpha=0.1": ["0.1"], "s.alpha=0.9": ["0.9"]},
+        columns={"AP": ("b", "AP")}, by="AP",
+    )  # fmt: skip
+    table = "alpha,ours,AP,best\n0.1,s.alpha=0.1,40.0,False\n0.9,s.alpha=0.9,44.0,True\n"
+    (tmp_path / "t.csv").write_text(table)
+    found = plots.sweep(swept, tmp_path / "t.csv", "t")
+    assert {">0.1</text>", ">0.9</text>", ">alpha</text>"} <= set(
+        re.findall(r">[^<>]*</text>", found)
+    )
+    named = filled("t", swept.table(), tmp_path / "t.csv")
+    assert [cells[0].best for _, cells in named.rows] == [False, True]
 
 
 def history(folder: Path, epochs: int) -> Path:

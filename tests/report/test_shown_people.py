@@ -73,7 +73,7 @@ def test_examples_lie_evenly(store: SampleStore) -> None:
 def experiment(store: SampleStore, model: Path, **stores: Path) -> Contents:
     name = store.folder.name
     return Contents(
-        title="t", tables={}, scores=[], runs=["m"], models={"m": model},
+        title="t", tables={}, sweeps={}, scores=[], runs=["m"], models={"m": model},
         samples={name: store.folder}, training_sets=[], taught={}, teachers=[], flip=True,
         benchmarks={
             "part": Benchmark(name, Measure(metric="pckh", shared_with="mpii16")),

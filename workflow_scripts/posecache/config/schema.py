@@ -101,7 +101,9 @@ class Tables(Settings):
 class Report(Settings):
     """The page to look at, `report/index.html`."""
 
-    student: Name | None = None  # whose people it shows; None: showing.py chooses
+    student: ModelName | None = Field(
+        None, description="whose people it shows; null: the first with teachers and most keypoints"
+    )
 
 
 class Logits(Caching):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posecache.scores.settings import Measure
+from posecache.tables.sweeps import SweptTable
 from posecache.tables.table import Table
 
 
@@ -22,6 +23,7 @@ class Contents:
 
     title: str
     tables: Mapping[str, tuple[Table, Path]]  # what each is, and its CSV
+    sweeps: Mapping[str, SweptTable]  # those of the tables of sweeps
     scores: Sequence[Path]
     benchmarks: Mapping[str, Benchmark]
     runs: Sequence[str]  # training runs of students

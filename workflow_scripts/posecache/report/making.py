@@ -53,6 +53,10 @@ def make(contents: Contents, threads: int = 1) -> str:
         tables=[numbers.filled(name, *table) for name, table in contents.tables.items()],
         models=models,
         benchmarks={name: numbers.headline(contents, name) for name in listed},
+        sweeps={
+            name: plots.sweep(sweep, contents.tables[name][1], name)
+            for name, sweep in contents.sweeps.items()
+        },
         panels=len(charted),
         cost_plot=plots.accuracy_against_cost(models, charted) if charted else "",
         curves=_curves(contents),

@@ -15,7 +15,7 @@ from posecache.runs import student_of
 from posecache.scores.settings import HEADLINES
 from posecache.tables.making import read_scores
 from posecache.tables.markdown import leads
-from posecache.tables.table import OURS, SEEDS, Column, Table, spread_of
+from posecache.tables.table import BEST, OURS, SEEDS, Column, Table, spread_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Cell:
     published: float | None = None
     difference: float | None = None
     leads: bool = False  # above all that it is compared with
+    best: bool = False  # of a sweep
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def _cell(table: Table, records: Sequence[Mapping[Any, Any]], place: int, column
         published=known(f"published_{name}"),
         difference=known(f"difference_{name}"),
         leads=leads(table.rows, records, place, name, datasets),
+        best=name == table.by and bool(record[BEST]),
     )
 
 

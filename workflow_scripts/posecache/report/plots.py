@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from posecache.report import sweeps
 from posecache.report.curves import History, draw
 from posecache.report.numbers import Model
+from posecache.tables.sweeps import SweptTable
 from posecache.training.history import HISTORY
 
 INK = "#010203"  # stands for the page's text colour
@@ -36,6 +39,13 @@ def curves(folders: Sequence[Path], name: str) -> str:
     first, *others = (thinned(read_history(folder / HISTORY)) for folder in folders)
     with matplotlib.rc_context(STYLE):
         return as_svg(draw(first, others), f"curves-{name}")
+
+
+def sweep(table: SweptTable, path: Path, name: str) -> str:
+    """A sweep's figure, from the CSV of its table."""
+    with matplotlib.rc_context(STYLE):
+        frame = pd.read_csv(path, dtype=dict.fromkeys(table.keys, str), keep_default_na=False)
+        return as_svg(sweeps.draw(table, frame), name)
 
 
 def read_history(path: Path) -> History:
