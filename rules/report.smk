@@ -19,7 +19,7 @@ rule report_page:
     resources:
         scripts=SCRIPTS,
         mem_mb=2000,
-        runtime=TIMES.of(*PAGE),
+        runtime=lambda wildcards, attempt: TIMES.minutes(STAGES.job(*PAGE), attempt),
     params:
         # All files that it is made from would be more than a command line holds.
         experiment=["--configfile", *map(str, FILES), "--config", as_yaml(GIVEN)],

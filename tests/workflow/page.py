@@ -30,6 +30,7 @@ def configured(workdir: Workdir, **sections: Any) -> str:
         "extends": str(workdir.path / "config.yaml"),
         "results": FOLDER,
         "students": removed(workdir) | scored,
+        "benchmarks": {"halpe-union21": None},
         "tables": {"paper": {"tiny": tiny, "small": None, "I": None, "II": None}},
     }
     path = workdir.path / "page.yaml"
