@@ -23,7 +23,7 @@ from posecache.stage import run_stage
 from posecache.stores.manifest import MANIFEST
 
 
-def main() -> None:
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configfile", type=Path, nargs="+", required=True, help="as Snakemake's")
     parser.add_argument(
@@ -32,7 +32,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--key", help="the digest of what the workflow expects it to be made from")
     parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    arguments = options().parse_args()
     stages = Stages(open_experiment(arguments.configfile, arguments.config))
     with records.recorded(record(stages, arguments.key)):
         page = make(contents(stages), arguments.threads)
