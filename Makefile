@@ -82,4 +82,4 @@ CUDA := cuda-bindings cuda-pathfinder cuda-toolkit triton nvidia-cublas nvidia-c
 
 clean:
 	rm -rf results/samples results/models results/logits results/scores results/tables \
-		results/logs results/benchmarks data/demo
+		results/report results/logs results/benchmarks data/demo

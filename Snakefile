@@ -13,6 +13,7 @@ include: "rules/students.smk"
 include: "rules/scores.smk"
 include: "rules/tables.smk"
 include: "rules/annotations.smk"
+include: "rules/report.smk"
 
 
 rule all:

@@ -173,6 +173,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "annotations.*.agree": ("annotations.more.agree", 2.0),
     "active_learning.*.by": ("active_learning.alone.by", ["zoo"]),
     "active_learning.*.sheet": ("active_learning.alone.sheet", 8),
+    "report.student": ("report.student", "coco-t"),
     "logits.batch": ("logits.batch", 8),
     "logits.jobs": ("logits.jobs", 4),
     "logits.flip": ("logits.flip", False),

@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 
 from posecache.config import resources as memory
+from posecache.config.options import as_yaml
 from posecache.config.places import open_experiment
 from posecache.config.planning import Verdicts, settle, signal
-from posecache.config.stages import Stages
+from posecache.config.stages import PAGE, Stages
 from posecache.config.starting import check_device, check_stores
 from posecache.estimates.times import Times
 from posecache.stage import use_own_interpreter
@@ -16,7 +17,8 @@ from posecache.stage import use_own_interpreter
 sys.tracebacklimit = 0  # a wrong configuration is one line, not a traceback
 # A configuration that is named on the command line replaces the demo's instead of extending it.
 FILES = workflow.overwrite_configfiles or ["config.yaml"]
-PLACES = open_experiment(FILES, workflow.config_settings.config)
+GIVEN = workflow.config_settings.config
+PLACES = open_experiment(FILES, GIVEN)
 STAGES = Stages(PLACES)
 if workflow.is_main_process:
     settle(STAGES)

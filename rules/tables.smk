@@ -3,7 +3,12 @@ rule make_table:
     input:
         lambda wildcards: inputs("table", wildcards.table),
     output:
-        csv=update(f"{TABLE}.csv"),
+        csv=report(
+            update(f"{TABLE}.csv"),
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
         md=update(f"{TABLE}.md"),
     log:
         f"{CONFIG.results}/logs/make_table/{{table}}.log",
@@ -29,9 +34,19 @@ rule make_table:
 # A sweep's table has a figure too.
 use rule make_table as make_sweep with:
     output:
-        csv=update(f"{TABLE}.csv"),
+        csv=report(
+            update(f"{TABLE}.csv"),
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
         md=update(f"{TABLE}.md"),
-        png=update(f"{TABLE}.png"),
+        png=report(
+            update(f"{TABLE}.png"),
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}, figure"},
+        ),
     log:
         f"{CONFIG.results}/logs/make_sweep/{{table}}.log",
     benchmark:

@@ -224,7 +224,7 @@ def test_a_table_of_ones_own() -> None:
     assert "results/tables/mine.csv" in found.everything
 
 
-def test_everything_is_each_students_scores_and_every_table() -> None:
+def test_everything_is_each_students_scores_every_table_and_the_page() -> None:
     everything = set(stages().everything)
     for student in DEMO["students"]:
         for benchmark in DEMO["benchmarks"]:
@@ -232,4 +232,6 @@ def test_everything_is_each_students_scores_and_every_table() -> None:
     tables = {f"table{n}" for n in range(1, 6)} | {f"report_table{n}" for n in range(2, 6)}
     tables.add("cross")
     assert {f"results/tables/{name}.csv" for name in tables} <= everything
-    assert len(everything) == len(DEMO["students"]) * (1 + len(DEMO["benchmarks"])) + len(tables)
+    assert "results/report/index.html" in everything
+    runs = len(DEMO["students"]) * (1 + len(DEMO["benchmarks"]))
+    assert len(everything) == runs + len(tables) + 1

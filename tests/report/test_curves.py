@@ -41,6 +41,16 @@ def test_a_run_that_was_not_validated_shows_its_losses_alone() -> None:
     assert [line.get_label() for line in panel.get_lines()] == ["L_CK", "L_D/a", "loss"]
 
 
+def test_other_runs_are_faint_and_without_their_parts() -> None:
+    loss, scores = draw(HISTORY, [HISTORY[:2]]).axes
+    faint = [line for panel in (loss, scores) for line in panel.get_lines() if line.get_alpha()]
+    assert [[tuple(p) for p in line.get_xydata()] for line in faint] == [
+        [(1, 2.5), (2, 1.75)], [(2, 40.0)],
+    ]  # fmt: skip
+    colors = {line.get_label(): line.get_color() for line in loss.get_lines()}
+    assert faint[0].get_color() == colors["loss"]
+
+
 def test_the_picture_is_made_anew_each_time(tmp_path: Path) -> None:
     curves = Curves(tmp_path)
     curves.show(HISTORY[:1])

@@ -39,6 +39,12 @@ def test_marked_keypoints_and_their_links_are_red() -> None:
     assert has(found, 30, 30, MARKED)
 
 
+def test_lines_are_as_thick_as_is_asked_for() -> None:
+    picture, seen = np.zeros((40, 40, 3), np.uint8), np.ones((1, 3), bool)
+    thin, thick = (draw(picture, POINTS, seen, SKELETON, (), n)[:8].any() for n in (1, 7))
+    assert (thin, thick) == (False, True)
+
+
 def test_the_picture_itself_stays() -> None:
     picture = np.zeros((40, 40, 3), np.uint8)
     draw(picture, POINTS, np.ones((1, 3), bool), SKELETON)

@@ -78,7 +78,8 @@ def recorded(record: Sequence[str] | None) -> Iterator[None]:
 def code() -> str:
     """A digest of the library's own files: it tells code from code where the version does not."""
     folder = Path(posecache.__file__).parent
-    own = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".yaml", ".csv"))
+    kinds = (".py", ".yaml", ".csv", ".html", ".css", ".js")
+    own = sorted(path for path in folder.rglob("*") if path.suffix in kinds)
     return files.fingerprint([[str(p.relative_to(folder)), files.sha256(p)] for p in own])[:12]
 
 

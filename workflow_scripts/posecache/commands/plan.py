@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HEADINGS = ("what", "name", "state", "persons", "known", "passes", "bytes", "files", "time", "by")
 NUMBERS = frozenset({"persons", "passes", "bytes", "files", "time"})
-TOGETHER = {"demo": "rendered sets", "score": "scores", "table": "tables"}
+TOGETHER = {"demo": "rendered sets", "score": "scores", "table": "tables", "report": "page"}
 UNKNOWN = "?"
 UNKNOWN_TIME = "unknown"  # as estimates/work.py says it
 

@@ -22,7 +22,7 @@ def problems(config: Config) -> Iterator[str]:
     """Each problem in one line, under the key that holds it."""
     models = (_recipes, _gpus, _models, _init)
     tables = (_benchmarks, _published_tables, _own_tables, _swept_tables, _said)
-    for check in (*models, *tables, _speeds, caches.problems, conflicts):
+    for check in (*models, *tables, _report, _speeds, caches.problems, conflicts):
         yield from check(config)
 
 
@@ -190,6 +190,12 @@ def _said(config: Config) -> Iterator[str]:
                 f"samples.{name}.annotations: {entry.annotations} is {made}: expected it in "
                 "another one, which extends it and has its own `results`"
             )
+
+
+def _report(config: Config) -> Iterator[str]:
+    """A student named for the report that does not exist."""
+    names = [] if config.report.student is None else [config.report.student]
+    yield from _unknown("report.student", names, config.students)
 
 
 def _unknown(key: str, names: Iterable[str], known: Collection[str]) -> Iterator[str]:

@@ -83,6 +83,8 @@ class Places:
                 return f"{self._root(thing.kind, *names)}/annotations/{names[0]}.json"
             case "active_learning":
                 return f"{self._root(thing.kind, *names)}/active_learning/{names[0]}.csv"
+            case "report":
+                return f"{self.config.results}/report/{names[0]}.html"
         return self.table(*names)
 
     def table(self, name: str) -> str:

@@ -9,7 +9,7 @@ from itertools import chain, product
 from pathlib import Path
 from uuid import uuid4
 
-from posecache.config.stages import Job, Stages
+from posecache.config.stages import PAGE, Job, Stages
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def _standing(stages: Stages) -> Iterator[Job]:
         (stages.job("table", name) for name in stages.things.tables),
         (stages.job("annotations", name) for name in config.annotations),
         (stages.job("active_learning", name) for name in config.active_learning),
+        (stages.job(*PAGE),),
     )
     return (job for job in jobs if Path(job.output).exists())
 

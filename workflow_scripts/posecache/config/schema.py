@@ -98,6 +98,14 @@ class Tables(Settings):
         return {f"{s}.{role}": m for s, roles in self.paper.items() for role, m in roles.items()}
 
 
+class Report(Settings):
+    """The page to look at, `report/index.html`."""
+
+    student: ModelName | None = Field(
+        None, description="whose people it shows; null: the first with teachers and most keypoints"
+    )
+
+
 class Logits(Caching):
     """How models are run and their logits stored."""
 
@@ -154,6 +162,7 @@ class Config(Settings):
     active_learning: dict[Name, ActiveLearning] = Field(
         {}, description="people to look at, by sample set"
     )
+    report: Report = Field(Report(), description="what the page to look at shows")
     logits: Logits = Field(Logits(), description="how models are run, and what is kept")
     compute: Compute = Field(Compute(), description="what one job may use")
 

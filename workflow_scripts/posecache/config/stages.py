@@ -26,11 +26,13 @@ RULES = {
     "table": "make_table",
     "annotations": "annotate",
     "active_learning": "rank_people",
+    "report": "report_page",
 }
+PAGE = ("report", "index")  # the one report page: its kind and its name
 BESIDE = {"table": (".md", ".png"), "active_learning": (".jpg",)}  # further files of an output
 # How deep a thing's output lies below the folder that also has `benchmarks`.
 DEPTH = {"samples": 2, "model": 2, "logits": 3, "score": 2, "table": 1,
-         "annotations": 1, "active_learning": 1}  # fmt: skip
+         "annotations": 1, "active_learning": 1, "report": 1}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +234,8 @@ class Stages:
 
     @property
     def wanted(self) -> list[Job]:
-        """What makes each student's runs, their scores, every table, and what models say."""
+        """What makes each student's runs, their scores, every table, what models say, and the
+        report page."""
         config = self.config
         models = [self.job("model", run) for run in config.runs]
         scores = [
@@ -242,7 +245,9 @@ class Stages:
         ]
         said = [self.job("annotations", name) for name in config.annotations]
         said += [self.job("active_learning", name) for name in config.active_learning]
-        return models + scores + [self.job("table", name) for name in self.things.tables] + said
+        tables = [self.job("table", name) for name in self.things.tables]
+        page = [self.job(*PAGE)] if models or tables else []
+        return models + scores + tables + said + page
 
     @property
     def everything(self) -> list[str]:

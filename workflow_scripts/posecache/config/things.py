@@ -10,6 +10,7 @@ from typing import Any
 
 from posecache import files, skeletons
 from posecache.config.schema import Benchmark, Config
+from posecache.config.showing import shown_sets, shown_student, shown_teachers
 from posecache.datasets.records import GROUND_TRUTH
 from posecache.labelling.settings import Annotating, Ranking
 from posecache.logits.settings import Caching
@@ -23,7 +24,7 @@ from posecache.tables.table import Table
 @dataclass(frozen=True)
 class Thing:
     """A rendered annotation file, a sample set, a model, its logits, a score, a table, annotations
-    that models extend, or a ranking of people."""
+    that models extend, a ranking of people, or the report page."""
 
     kind: str
     names: tuple[str, ...]
@@ -232,6 +233,25 @@ class Things:
             files=tuple(f"{cache.store(samples)}/{MANIFEST}" for cache in caches),
             parts=(self.find("samples", samples), *logits),
         )
+
+    def _report(self, name: str) -> Thing:
+        """The page; its facts of training sets and of teachers' logits are of those that stand."""
+        config, student = self.config, shown_student(self.config)
+        models = [*config.runs, *(m for m, _ in self.scores), *shown_teachers(config)]
+        stores = shown_sets(config)
+        parts = [self.find("table", table) for table in self.tables]
+        parts += [self.find("score", *score) for score in self.scores]
+        parts += [self.find("model", m) for m in dict.fromkeys(models) if m not in config.cached]
+        parts += [self.find("samples", samples) for samples in stores]
+        parts += [self.find("logits", student, samples) for samples in stores if student]
+        return Thing("report", (name,), files.as_json({"student": student}), parts=tuple(parts))
+
+    @property
+    def scores(self) -> list[tuple[str, str]]:
+        """(model, benchmark) of every score that the configuration asks for."""
+        own = [(run, name) for run in self.config.runs for name in self.config.benchmarks_of(run)]
+        listed = [score for table in self.tables for score in self.table_scores(table)]
+        return list(dict.fromkeys([*own, *listed]))
 
     @property
     def tables(self) -> dict[str, Table]:

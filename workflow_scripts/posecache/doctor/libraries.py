@@ -10,6 +10,7 @@ LIBRARIES = {
     "torch": "torch", "onnxruntime": "onnxruntime-gpu", "onnx": "onnx", "zarr": "zarr",
     "cv2": "opencv-python-headless", "simplejpeg": "simplejpeg", "pandas": "pandas",
     "pycocotools.cocoeval": "pycocotools", "scipy.io": "scipy", "matplotlib": "matplotlib",
+    "jinja2": "jinja2",
 }  # fmt: skip
 
 

@@ -16,8 +16,9 @@ from posecache.estimates.work import Work, Workload
 from posecache.runs import student_of
 from posecache.stores.manifest import LEDGER, PLAN
 
-KINDS = ("demo", "samples", "model", "logits", "score", "table", "annotations", "active_learning")
-TOGETHER = ("demo", "score", "table")  # one line each
+KINDS = ("demo", "samples", "model", "logits", "score", "table", "annotations", "active_learning",
+         "report")  # fmt: skip
+TOGETHER = ("demo", "score", "table", "report")  # one line each
 CHECKPOINT = "checkpoint.pt"  # as training/checkpoints.py writes it, which would import torch
 
 

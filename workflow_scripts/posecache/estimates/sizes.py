@@ -28,6 +28,7 @@ MANIFESTS, A_SHARD, AN_ARRAY = 12_000, 2_500, 1_080
 RECORDS = 2_000  # a score or a table, with its record
 PICTURE = 27_000  # of the demo
 ANNOTATED, RANKED, TILE = 1_000, 60, 13_000  # a person's annotation and rank; one on a sheet
+PAGE = 4_000_000  # of the report
 STATES = 5  # weights.pt, model.onnx, and a checkpoint with AdamW's two moments
 PEOPLE = {
     "image": Column(shape=(32,), dtype="uint8", shuffle="noshuffle"),
@@ -82,6 +83,8 @@ class Sizes:
             case "active_learning":
                 tiles = config.active_learning[names[0]].sheet
                 return Size(self.rows.of(*names).count * RANKED + tiles * TILE + RECORDS, 3)
+            case "report":
+                return Size(PAGE, 2)
         return Size(RECORDS, 3 if job.thing.kind == "table" else 2)
 
     def samples(self, name: str) -> Layout:

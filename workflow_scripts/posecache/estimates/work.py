@@ -10,7 +10,7 @@ from posecache.estimates.speeds import Speeds
 # Guesses, where nothing was measured.
 STARTUP = 5.0  # s until a job's Python works
 RENDERED, CUT, SCORED = 100.0, 150.0, 1000.0  # pictures/s, persons/s a thread, persons/s
-IMPORT = 20.0  # s
+IMPORT, PAGE = 20.0, 30.0  # s
 MEASURED, GUESSED, STATED, UNKNOWN = "measured", "guessed", "stated", "unknown"
 
 
@@ -63,6 +63,8 @@ class Workload:
             case "active_learning":
                 rows = self.rows.of(*names)
                 return self._small(job, rows, rows.count / SCORED)
+            case "report":
+                return self._small(job, None, PAGE)
         return self._small(job, None, 0.0)
 
     def _caching(self, model: str, samples: str) -> Work:

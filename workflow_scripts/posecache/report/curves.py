@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from posecache import files
 from posecache.report.figures import as_png
@@ -52,8 +54,11 @@ class Curves:
         self._events.flush()
 
 
-def draw(history: History) -> Figure:
-    """The loss and its unweighted parts; below it the scores on each benchmark."""
+def draw(history: History, others: Sequence[History] = ()) -> Figure:
+    """The loss and its unweighted parts; below it the scores on each benchmark.
+
+    Of the student's other runs, the loss and the scores are drawn faintly.
+    """
     names = list(dict.fromkeys(name for row in history for name in row))
     losses = [name for name in names if name == LOSS or name.startswith(PART)]
     scores = [name for name in names if name.startswith(VALIDATED)]
@@ -62,16 +67,20 @@ def draw(history: History) -> Figure:
     axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
     for panel, (what, shown) in zip(axes, panels.items(), strict=True):
         for name in shown:
-            _plot(panel, history, name)
+            line = _plot(panel, history, name, marker=".", label=name.removeprefix(VALIDATED))
+            for other in others if not name.startswith(PART) else ():
+                _plot(panel, other, name, color=line.get_color(), alpha=0.35)
         panel.set_ylabel(what)
         panel.grid(alpha=0.3)
         panel.legend()
     axes[-1].set_xlabel("epoch")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
-def _plot(panel: Axes, history: History, name: str) -> None:
+def _plot(panel: Axes, history: History, name: str, **style: Any) -> Line2D:
     """One curve, through the epochs that have a value."""
     rows = [row for row in history if name in row]
     epochs, values = [row["epoch"] for row in rows], [row[name] for row in rows]
-    panel.plot(epochs, values, marker=".", label=name.removeprefix(VALIDATED))
+    (line,) = panel.plot(epochs, values, **style)
+    return line

@@ -17,14 +17,16 @@ def draw(
     seen: np.ndarray,
     skeleton: Skeleton,
     marked: Collection[str] = (),
+    thick: int | None = None,
 ) -> np.ndarray:
     """A copy of a picture (H, W, 3) uint8 RGB with people's skeletons on it.
 
     `keypoints` (P, K, 2) in image px; only those with `seen` (P, K) are drawn, and the links
     between two of them. The keypoints named in `marked`, and the links that end there, are red.
+    Lines are `thick` px wide, by default as suits the picture's size.
     """
     canvas = picture.copy()
-    thick = max(round(min(picture.shape[:2]) / 160), 1)
+    thick = thick or max(round(min(picture.shape[:2]) / 160), 1)
     red = [name in marked for name in skeleton.keypoints]
     for points, visible in zip(keypoints, seen, strict=True):
         places = np.round(points * 2**SHIFT).astype(int)

@@ -109,9 +109,29 @@ def _merge(
 
 def _oks(best: dict[str, Any], other: dict[str, Any], sigmas: np.ndarray) -> float:
     """Object keypoint similarity of two predictions, the size being the mean of their areas."""
-    squared = ((best["keypoints"] - other["keypoints"]) ** 2).sum(-1)
-    size = (best["area"] + other["area"]) / 2 + np.spacing(1)
-    return float(np.exp(-squared / (2 * sigmas) ** 2 / size / 2).mean())
+    size = np.array((best["area"] + other["area"]) / 2)
+    return float(_similarity(best["keypoints"], other["keypoints"], size, sigmas).mean())
+
+
+def person_oks(
+    predictions: np.ndarray, truth: np.ndarray, areas: np.ndarray, sigmas: Sequence[float]
+) -> np.ndarray:
+    """The OKS (P,), in [0, 1], of predictions (P, K, 2) of people whose keypoints are `truth`
+    (P, K, 2), NaN where not labelled, both in image px; `areas` (P,) in image px^2.
+
+    NaN for people without a label or an area. Source: pycocotools cocoeval.py, computeOks.
+    """
+    labelled = ~np.isnan(truth).any(-1)
+    each = _similarity(predictions, np.nan_to_num(truth), areas, np.array(sigmas))
+    with np.errstate(invalid="ignore"):  # 0 / 0: without a label
+        return (each * labelled).sum(-1) / labelled.sum(-1)
+
+
+def _similarity(a: np.ndarray, b: np.ndarray, area: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
+    """Likeness (..., K) in [0, 1] of keypoints (..., K, 2) of people of an `area` (...)."""
+    squared = ((a - b) ** 2).sum(-1)
+    size = np.asarray(area)[..., None] + np.spacing(1)
+    return np.exp(-squared / (2 * sigmas) ** 2 / size / 2)
 
 
 def _result(person: dict[str, Any]) -> dict[str, Any]:
