@@ -1,10 +1,14 @@
 """Fixtures that several test folders share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 import torch
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so what that starts in its turn.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -78,7 +78,7 @@ def test_the_command_shows_a_line_a_check_and_exits_with_1_where_a_run_would_fai
     whole = run()
     assert (whole.returncode, whole.stderr) == (0, "")
     lines = whole.stdout.splitlines()
-    assert lines[0] == "ok    configuration config.yaml: 6 of 6 jobs ahead"
+    assert lines[0] == "ok    configuration config.yaml: 7 of 7 jobs ahead"
     assert len(lines) <= 24  # a screen
     Path("teacher.onnx").unlink()
     broken = run("config.yaml")

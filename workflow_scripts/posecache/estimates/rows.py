@@ -1,6 +1,7 @@
 """How many persons a sample set has, as far as it is known before it is prepared."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,8 +70,10 @@ class RowCounts:
         job = self.stages.job("samples", name)
         if not Path(job.output).exists() or not job.is_current:
             return None
-        manifest = msgspec.json.decode(Path(job.output).read_bytes(), type=Prepared)
-        return Rows(manifest.num_rows, "prepared")
+        with suppress(msgspec.DecodeError):  # who reads it for more than an estimate will tell
+            manifest = msgspec.json.decode(Path(job.output).read_bytes(), type=Prepared)
+            return Rows(manifest.num_rows, "prepared")
+        return None
 
     def _counted(self, name: str) -> Rows | None:
         """The persons in a file that is there, as it is to be read."""
