@@ -40,7 +40,7 @@ teachers: setup
 	python docs/demo_teachers.py
 
 test: setup
-	pytest --numprocesses $(TESTERS) --maxprocesses 8 --dist loadfile
+	pytest --numprocesses $(TESTERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 # The tests that run on a GPU, and what training and caching cost there: docs/gpu.md.
 # `make gpu WITH=python3` sets nothing up and takes that Python as it is. There, warnings of other

@@ -126,7 +126,7 @@ def test_cancelled_jobs_and_those_over_their_time_go_on(work: Workdir, slurm: Sl
             limited = number(slurm, "train_student")
             slurm.ask("scontrol", "update", f"JobId={limited}", "EndTime=now")
             wait(lambda: "goes on from" in text(trained))
-            wait(lambda: (work.path / MANIFEST).exists())
+            wait(lambda: "posecache-cache_logits COMPLETED" in slurm.queue("%j %T"))
         finally:
             running.send_signal(signal.SIGINT)
             running.communicate()
