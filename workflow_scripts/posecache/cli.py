@@ -6,13 +6,8 @@ import posecache
 from posecache.commands import doctor, plan, predict, stores, watch
 from posecache.stage import run_command
 
-COMMANDS = (
-    doctor,
-    plan,
-    watch,
-    predict,
-    stores,
-)  # modules, each with `add`, in the order of --help
+# Modules, each with `add`, in the order of --help.
+COMMANDS = (doctor, plan, watch, predict, stores)
 
 
 def parser() -> argparse.ArgumentParser:

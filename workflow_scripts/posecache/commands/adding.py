@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+DEFAULT = Path("config.yaml")  # the configuration that `snakemake` takes by itself
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -18,8 +19,8 @@ def add_command(
 
 
 def add_configuration(command: argparse.ArgumentParser) -> None:
-    """Add the configuration that a command is about: that which `snakemake` takes by itself."""
+    """Add the configuration that a command is about."""
     command.add_argument(
-        "config", type=Path, nargs="?", default=Path("config.yaml"), metavar="CONFIG",
+        "config", type=Path, nargs="?", default=DEFAULT, metavar="CONFIG",
         help="a configuration file (default: config.yaml)",
     )  # fmt: skip

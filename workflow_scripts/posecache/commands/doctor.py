@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from posecache.commands.adding import Commands, add_command, add_configuration
+from posecache.commands.adding import DEFAULT, Commands, add_command, add_configuration
 
 if TYPE_CHECKING:
     from posecache.doctor.finding import Finding
-
-DEFAULT = Path("config.yaml")
 
 
 def doctor(arguments: argparse.Namespace) -> None:
