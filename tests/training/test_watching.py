@@ -1,4 +1,5 @@
 import logging
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,8 @@ def test_a_run_that_waits_for_data_says_so_once(
 ) -> None:
     trainer(data, tmp_path, streams=SlowStream).train()
     (told,) = warnings(caplog, "waiting for batches")
-    assert told.startswith("warning: epoch 1: ")
+    # A first step may take longer than all that is waited for.
+    assert re.match(r"warning: epoch [123]: \d\d% of its time went by waiting for batches", told)
 
 
 def test_what_is_read_once_and_kept_is_no_bottleneck(
@@ -55,17 +57,17 @@ def test_the_bottleneck_is_what_took_longest() -> None:
     """Two threads read side by side, so that their seconds count half."""
     costs = Costs(threads=2)
     with costs.of(CROPS):
-        time.sleep(0.2)
+        time.sleep(0.1)
     assert costs.most == "reading crops from disk"
     with costs.of(BATCHES):
-        time.sleep(0.15)
+        time.sleep(0.4)
     assert costs.most == "putting their rows together"
     with costs.of(LOGITS):
-        until = time.thread_time() + 0.5
+        until = time.thread_time() + 1.5
         while time.thread_time() < until:
             pass
     assert costs.most in ("decoding logits", "reading logits from disk")
-    assert costs.computing[LOGITS] == pytest.approx(0.5, abs=0.02)
+    assert costs.computing[LOGITS] == pytest.approx(1.5, abs=0.05)
     assert costs.computing[CROPS] < 0.05
 
 
