@@ -61,6 +61,14 @@ students:
     init: {weights: own/backbone.pth, part: backbone}
     distil: {alpha: 0.3, teachers: {zoo: 0.5, maps: 0.5, bought: 0.5}}
     benchmarks: [coco, own, heads]
+  refined:
+    samples: [alone]
+    init: {weights: more, part: whole}
+    freeze: [backbone, head]
+    refine: {}
+    training: {loss: simcc_kl}
+    distil: {alpha: 0.3, teachers: {zoo: 0.5, maps: 0.5, bought: 0.5}}
+    benchmarks: []
 benchmarks:
   own: {samples: own, metric: oks}
   heads: {samples: heads, metric: pckh}
@@ -138,6 +146,10 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "students.*.init.weights": ("students.more.init.weights", "own/other"),
     "students.*.init.part": ("students.more.init.part", "whole"),
     "students.*.freeze": ("students.more.freeze", ["backbone"]),
+    "students.*.refine.hidden": ("students.refined.refine.hidden", 64),
+    "students.*.refine.features": ("students.refined.refine.features", 32),
+    "students.*.refine.stages": ("students.refined.refine.stages", [4, 3, 1]),
+    "students.*.refine.weights": ("students.refined.refine.weights", [1, 1, 1]),
     "students.*.distil.alpha": ("students.unified-t.distil.alpha", 0.5),
     "students.*.distil.teachers": ("students.unified-t.distil.teachers.teacher-coco", 0.5),
     "students.*.distil.mode": ("students.more.distil.mode", "authors-code"),

@@ -246,6 +246,8 @@ CASES: list[tuple[str, Any, str]] = [
     ("students.coco-t.init", "coco-t", "students.coco-t.init: coco-t starts from coco-t"),
     ("students.coco-t.freeze", ["backbone"], "coco-t.freeze: the backbone would stay at random w"),
     ("students.coco-t.freeze", ["head", "backbone"], "coco-t.freeze: the backbone and the head: n"),
+    ("students.coco-t.refine", {}, "coco-t.refine: a refiner learns over a finished model: say"),
+    ("students.coco-t.refine", {"stages": [5]}, "coco-t.refine.stages.0: input should be less"),
     ("students.coco-t.freeze", ["neck"], "freeze.0: input should be 'backbone' or 'head'"),
     ("students.coco-t.init", "a.ONNX", "coco-t.init: a.ONNX is an ONNX file, which has no weights"),
     ("students.unified-t.distil", NOTHING, "unified-t.distil.alpha: 0, and so is every teacher's"),

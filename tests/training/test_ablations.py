@@ -43,6 +43,7 @@ def scene() -> tuple[Pair, Truth, TeacherTarget]:
         prob_y=prob,
         weight=torch.tensor([[0.5, 0.8]]),
         peak=torch.tensor([[0.25, 1.0]]),
+        keypoints=torch.zeros(1, 2, 2),
         indices=torch.tensor([0, 1]),
     )
     return pred, truth, target
@@ -88,6 +89,7 @@ def test_the_temperature_divides_both_logits(temperature: float) -> None:
         prob_y=torch.softmax(10 * teacher, -1),
         weight=torch.ones(2, 3).double(),
         peak=torch.ones(2, 3).double(),
+        keypoints=torch.zeros(2, 3, 2),
         indices=torch.arange(3),
     )
     p, q = (torch.log_softmax(10 / temperature * z, -1) for z in (teacher, student))
@@ -104,7 +106,12 @@ def test_at_a_high_temperature_logits_are_matched() -> None:
     prob = torch.softmax(v, -1)
     one = torch.ones(1, 1).double()
     target = TeacherTarget(
-        prob_x=prob, prob_y=prob, weight=one, peak=one, indices=torch.tensor([0])
+        prob_x=prob,
+        prob_y=prob,
+        weight=one,
+        peak=one,
+        keypoints=torch.zeros(1, 1, 2),
+        indices=torch.tensor([0]),
     )
     distillation_kl((z, z), target, 10.0, 1e4).sum().backward()
     difference = (10 * z - v).detach()

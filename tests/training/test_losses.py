@@ -32,6 +32,7 @@ def hand_worked() -> tuple[tuple[Tensor, Tensor], Truth, TeacherTarget]:
         prob_y=torch.tensor([[[1.0, 0.0]]]),
         weight=torch.ones(1, 1),
         peak=torch.ones(1, 1),
+        keypoints=torch.zeros(1, 1, 2),
         indices=torch.tensor([1]),
     )
     return pred, truth, target
@@ -140,6 +141,7 @@ def test_losses_do_not_depend_on_batch_or_repeat() -> None:
         prob_y=torch.cat([target.prob_y] * 2),
         weight=torch.ones(2, 1),
         peak=torch.ones(2, 1),
+        keypoints=torch.zeros(2, 1, 2),
         indices=target.indices,
     )
     objective = Objective(distil=Distil(alpha=0.5, teachers={"t": 1.0}))
@@ -167,6 +169,7 @@ def test_losses_equal_mmpose(shared: Path) -> None:
         prob_y=torch.softmax(10 * ops["loss_ty"], -1),
         weight=torch.ones(4, 17),
         peak=torch.ones(4, 17),
+        keypoints=torch.zeros(4, 17, 2),
         indices=torch.arange(17),
     )
     expected = (ops["kd_x"] + ops["kd_y"]) / 2

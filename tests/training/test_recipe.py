@@ -3,8 +3,9 @@ from pydantic import ValidationError
 
 from posecache.models.networks.rtmpose import RTMPose
 from posecache.models.networks.variant import VARIANTS
+from posecache.models.settings import Refine
 from posecache.samples import Augmentation
-from posecache.training.recipe import Recipe, merge
+from posecache.training.recipe import Distil, Recipe, merge, unrefined
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
@@ -68,3 +69,19 @@ def test_sections_are_merged_key_by_key() -> None:
         {"augmentation": {"flip_prob": 0.4}},
     )
     assert merged == {"epochs": 3, "augmentation": {"blur_prob": 0.2, "flip_prob": 0.4}}
+
+
+@pytest.mark.parametrize(
+    ("training", "distil", "message"),
+    [
+        ({"loss": "l2"}, {}, "training.loss: a refiner has its own"),
+        ({}, {"mode": "dwpose"}, "distil.mode: a refiner's poses are weighed by equation-8"),
+        ({}, {"temperatures": {"a": 2}}, "distil.temperatures: a refiner learns teachers' poses"),
+    ],
+)
+def test_a_refiner_is_not_told_what_it_does_not_do(
+    training: dict[str, object], distil: dict[str, object], message: str
+) -> None:
+    teachers = Distil.model_validate({"alpha": 0.3, "teachers": {"a": 0.5}} | distil)
+    (problem,) = unrefined(Refine(), Recipe.model_validate(training), teachers)
+    assert problem.startswith(message)

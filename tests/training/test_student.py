@@ -55,8 +55,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
 
 
 def make(sets: Sequence[TrainingSet], folder: Path, **changes: Any) -> Trainer:
-    """A short run over sets with all their teachers; `changes` of its recipe, `init`, `freeze` or
-    `mode`."""
+    """A short run over sets with all their teachers; `changes` of its recipe, `init`, `freeze`,
+    `refine` or `mode`."""
     teachers = dict.fromkeys(sets[0].logits, 0.5)
     distil = {"alpha": 0.3, "teachers": teachers, "mode": changes.pop("mode", "equation-8")}
     learning = Learning.model_validate(
@@ -64,6 +64,7 @@ def make(sets: Sequence[TrainingSet], folder: Path, **changes: Any) -> Trainer:
             "distil": distil if teachers else None,
             "init": changes.pop("init", None),
             "freeze": changes.pop("freeze", []),
+            "refine": changes.pop("refine", None),
         }
     )
     how = recipe(**({"epochs": 1, "batch_size": 10} | changes))
@@ -226,6 +227,23 @@ def test_a_frozen_part_ends_as_it_began_and_the_other_learns(
     moved = [name for name, still in same.items() if not still]
     assert len(moved) > sum(not name.startswith(frozen) for name in same) / 2
     assert run.identity != make(sets, tmp_path, init=init).identity
+
+
+def test_a_refiner_learns_over_a_model_that_stays_as_it_was(
+    trained: Trainer, stores: Stores, tmp_path: Path
+) -> None:
+    sets = open_sets(stores.samples, stores.of("body", "mpii"))
+    init = {"weights": str(trained.folder / WEIGHTS_FILE), "part": "whole"}
+    refining = {"init": init, "freeze": ["backbone", "head"], "refine": {"hidden": 8}}
+    run = make(sets, tmp_path, **refining)
+    began = {name: weight.clone() for name, weight in run.start().model.state_dict().items()}
+    kept, first = run.train().state_dict(), torch.load(init["weights"], weights_only=True)
+    assert all(torch.equal(kept[name], weight) for name, weight in first.items())
+    added = kept.keys() - first.keys()
+    assert all(name.startswith("refiner.") for name in added)
+    assert sum(not torch.equal(kept[name], began[name]) for name in added) > len(added) / 2
+    other = make(sets, tmp_path, **refining | {"refine": {"hidden": 8, "features": 8}})
+    assert run.identity != other.identity
 
 
 def test_a_network_and_a_loss_of_ones_own_are_trained_like_ours(

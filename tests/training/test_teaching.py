@@ -169,7 +169,7 @@ def spikes(split_ratio: int, place: tuple[int, int]) -> list[np.ndarray]:
     found = []
     for side, px in zip(tiny.SIZE, place, strict=True):
         axis = np.full((17, side * split_ratio), -1e4, np.float32)
-        axis[:, px * split_ratio] = 0
+        axis[:, px * split_ratio] = 1
         found.append(axis)
     return found
 
@@ -206,6 +206,7 @@ def test_a_spike_lands_on_its_own_px_whatever_the_teachers_bins(
         beyond = prob[0][:, (bins - middle).abs() > reach]
         assert float(beyond.sum(-1).max()) < 1e-4
     np.testing.assert_allclose(target.weight, 1, atol=1e-5)
+    np.testing.assert_allclose(target.keypoints[0], expected.expand(17, 2), atol=1e-4)
     assert target.indices.tolist() == list(range(17))
 
 
@@ -261,6 +262,16 @@ def test_a_peak_is_the_score_of_the_teachers_own_logits(matrix: Tensor) -> None:
     if torch.linalg.det(matrix[:, :2]) < 0:
         expected = expected[simcc.swap_order(17, COCO.flip_pairs)]
     np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def test_a_mirrored_crop_has_the_teachers_left_and_right_swapped() -> None:
+    """Each keypoint has a column of its own."""
+    x, y = np.zeros((17, 32), np.float32), np.zeros((17, 64), np.float32)
+    x[np.arange(17), np.arange(17)] = y[:, 20] = 1
+    found = taught_by(2, 10.0, SIZE).target("teacher", one_view(x, y), geometry.mirror(32)[None])
+    columns = 31 - np.arange(17)[simcc.swap_order(17, COCO.flip_pairs)] / 2
+    np.testing.assert_allclose(found.keypoints[0, :, 0], columns, atol=1e-5)
+    np.testing.assert_allclose(found.keypoints[0, :, 1], 10, atol=1e-5)
 
 
 def test_a_mirrored_view_names_left_and_right_as_it_shows_them() -> None:

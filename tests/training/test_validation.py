@@ -213,10 +213,16 @@ def test_a_run_may_start_from_the_best_state(
     trained = make(data, tmp_path, people)
     trained.train()
     init = {"weights": str(tmp_path / "best.pt"), "part": "whole"}
-    learning = Learning.model_validate({"init": init})
+    learning = Learning.model_validate({"init": init, "freeze": ["backbone"]})
     plain = TrainingSet(samples=data.samples, logits={})
-    run = make_trainer([plain], recipe(), learning, tmp_path / "second", memory_mb=10).start()
+    second = make_trainer([plain], recipe(), learning, tmp_path / "second", memory_mb=10)
+    run = second.start()
     assert equal(run.model.state_dict(), tmp_path / "best.pt")
+    assert trained.validation is not None
+    trained.validation.scores(run.model)
+    modes = {name: module.training for name, module in run.model.named_modules()}
+    assert modes["head"]
+    assert not any(mode for name, mode in modes.items() if name.startswith("backbone"))
 
 
 def test_an_earlier_runs_best_state_goes_with_its_checkpoint(

@@ -86,7 +86,8 @@ def test_spreads_are_squares_around_each_keypoints_mean() -> None:
     )
     target = TeacherTarget(
         prob_x=one_hot([[2], [4]]), prob_y=one_hot([[5], [5]]),
-        weight=torch.tensor([[0.5], [1.0]]), peak=torch.ones(2, 1), indices=torch.tensor([1]),
+        weight=torch.tensor([[0.5], [1.0]]), peak=torch.ones(2, 1),
+        keypoints=torch.zeros(2, 1, 2), indices=torch.tensor([1]),
     )  # fmt: skip
     found = spreads((x, y), truth, {"teacher": target}, beta=100.0)
     assert found["predicted"] == 2 + 2  # x is 1 and 3: a square of 1 a sample, for both targets

@@ -7,7 +7,7 @@ from pathlib import Path
 from posecache import skeletons
 from posecache.config.schema import Config
 from posecache.tables.table import Table
-from posecache.training.recipe import clashes, unjudged, unmoved, untaught
+from posecache.training.recipe import clashes, unjudged, unmoved, unrefined, untaught
 
 PROTOCOL = ("metric", "samples", "rescore", "nms")  # what the benchmarks of a column share
 
@@ -36,13 +36,14 @@ def _caches(config: Config) -> Iterator[str]:
 
 def _recipes(config: Config) -> Iterator[str]:
     """Recipes that do not suit what a model learns from."""
-    for name in config.trained:
-        distil, recipe = config.distil(name), config.recipe(name)
+    for name, train in config.trained.items():
+        distil, recipe, refine = config.distil(name), config.recipe(name), config.refine(name)
         found = (
             clashes(recipe, distil),
             untaught(distil, config.unlabelled(name)),
             unjudged(recipe, config.benchmarks_of(name)),
-            unmoved(config.trained[name].init, config.trained[name].freeze),
+            unmoved(train.init, train.freeze, refine),
+            unrefined(refine, recipe, distil),
         )
         for clash in chain.from_iterable(found):
             yield f"{config.trained_key(name)}.{clash}"

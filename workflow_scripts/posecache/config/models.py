@@ -11,7 +11,7 @@ from posecache.labelling.settings import Annotating, Ranking
 from posecache.logits import facts
 from posecache.logits.facts import Facts
 from posecache.logits.settings import Views
-from posecache.models.settings import Import
+from posecache.models.settings import Import, Refine
 from posecache.settings import Name, Seed, Settings, distinct
 from posecache.stores.manifest import MANIFEST
 from posecache.training.recipe import Distil, Frozen, Init
@@ -29,7 +29,7 @@ class Train(Settings):
     training: dict[str, Any] = Field({}, description="keys of the recipe that differ")
     init: Init | None = Field(None, description="first weights, or {weights, part}; null: random")
     freeze: Annotated[list[Frozen], AfterValidator(distinct)] = Field(
-        [], description="parts that stay as they start: [backbone], or [head]"
+        [], description="parts that stay as they start: [backbone], [head], or both under `refine`"
     )
     gpus: PositiveInt = Field(1, description="processes that share the run; on cuda a GPU each")
 
@@ -38,6 +38,9 @@ class Student(Train):
     """A student; without `distil` it learns from labels only."""
 
     distil: Distil | None = Field(None, description="its teachers; null: from labels only")
+    refine: Refine | None = Field(
+        None, description="a refiner over the frozen model: {} or its settings; null: none"
+    )
     seeds: Seeds | None = Field(None, description="a run each; null: the common `seeds`")
     benchmarks: Names | None = Field(None, description="null: all that count any of its keypoints")
 

@@ -26,6 +26,7 @@ from posecache.config.sweeps import Sweep, Variant, entry_of, text, variants
 from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
 from posecache.datasets.settings import AnnotationFiles
 from posecache.logits.settings import BATCH, Caching, Views
+from posecache.models.settings import Refine
 from posecache.runs import run_name, student_of
 from posecache.samples.settings import Crops
 from posecache.scores.settings import HEADLINES, Measure
@@ -236,6 +237,10 @@ class Config(Settings):
     def distil(self, model: str) -> Distil | None:
         """How a model learns from teachers; None if it does not."""
         return self.runs[model].distil if model in self.runs else None
+
+    def refine(self, model: str) -> Refine | None:
+        """The refiner that a model adds to the one that it starts from; None if it does not."""
+        return self.runs[model].refine if model in self.runs else None
 
     def teachers_of(self, model: str) -> list[str]:
         """The teachers that a model learns from."""

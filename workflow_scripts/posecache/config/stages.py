@@ -165,7 +165,12 @@ class Stages:
         options += ["--logits", *(f"{t}={folder}" for t, folder in stores)] if stores else []
         init = train.init and train.init.model_copy(update={"weights": self.places.init(name)})
         options += to_options(
-            Learning(distil=self.config.distil(name), init=init, freeze=train.freeze)
+            Learning(
+                distil=self.config.distil(name),
+                init=init,
+                freeze=train.freeze,
+                refine=self.config.refine(name),
+            )
         )
         return options + to_options(self.config.recipe(name)) + to_options(self.validating(name))
 

@@ -125,6 +125,9 @@ class Things:
         }
         if train.freeze:
             values["freeze"] = sorted(train.freeze)
+        if (refine := self.config.refine(name)) is not None:
+            links = skeletons.load(self.config.skeleton(name)).links
+            values["refine"] = refine.model_dump(mode="json") | {"links": links}
         caches = {t: self.config.cached[t] for t in teachers if t in self.config.cached}
         if caches:  # their manifests name skeletons, whose content may be a file's
             known = [skeletons.load(cache.facts.skeleton) for cache in caches.values()]

@@ -26,6 +26,7 @@ BACKBONE = "backbone."
 NETWORK = (BACKBONE, "head.")
 # Buffers that older frameworks keep beside the weights: running averages, input normalisation.
 BESIDE = ("ema_", "data_preprocessor.")
+REFINER = "refiner."  # what refines a model, and is drawn anew where the file has none
 
 
 class InertArray:
@@ -97,14 +98,27 @@ def load_into(model: nn.Module, path: Path, part: Part) -> None:
             if name.startswith(BACKBONE)
         }
         target = model.get_submodule("backbone")
-    differing = _differing(target.state_dict(), weights)
+    own: Mapping[str, Tensor] = target.state_dict()
+    if not (_refined(own) and _refined(weights)):
+        own, weights = _coarse(own), _coarse(weights)
+    differing = _differing(own, weights)
     if differing:
         noun = "backbone" if part == "backbone" else "network"
         raise ValueError(
             f"{path}: its {noun} is not this model's: {len(differing)} entries differ, the first "
             f"of which is {differing[0]}"
         )
-    target.load_state_dict(weights, strict=True)
+    target.load_state_dict(weights, strict=False)
+
+
+def _refined(state: Mapping[str, Tensor]) -> bool:
+    """Whether a refiner is among the weights."""
+    return any(name.startswith(REFINER) for name in state)
+
+
+def _coarse(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights but those of a refiner."""
+    return {name: weight for name, weight in state.items() if not name.startswith(REFINER)}
 
 
 def _network_weights(path: Path) -> dict[str, Tensor]:

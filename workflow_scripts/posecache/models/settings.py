@@ -39,6 +39,25 @@ class Heatmap(Settings):
     )
 
 
+class Refine(Settings):
+    """A graph convolution network that moves a coarse pose by what the picture shows there."""
+
+    hidden: PositiveInt = Field(128, description="channels of each keypoint")
+    features: PositiveInt = Field(64, description="channels that are sampled of a stage's features")
+    stages: Annotated[list[Annotated[int, Field(ge=1, le=4)]], Field(min_length=1)] = Field(
+        [4, 3, 2], description="the backbone's stages that it looks at, one a step"
+    )
+    weights: Annotated[list[PositiveFloat], Field(min_length=1)] = Field(
+        [0.3, 0.5, 1.0], description="of the poses' losses, one a step"
+    )
+
+    @model_validator(mode="after")
+    def _a_weight_a_step(self) -> Self:
+        if len(self.weights) != len(self.stages):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.stages)} stages")
+        return self
+
+
 class Import(Settings):
     """How to feed an imported model and how to read it."""
 

@@ -49,6 +49,7 @@ class TeacherTarget:
     prob_y: Tensor  # (B, Kt, Wy)
     weight: Tensor  # (B, Kt) share of the prediction's mass inside the crop
     peak: Tensor  # (B, Kt) the prediction's score as decoded from its logits, cut to [0, 1]
+    keypoints: Tensor  # (B, Kt, 2) input px of the student's crop: what its logits decode to
     indices: Tensor  # (Kt,) the student's index of each of the teacher's keypoints
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 
 from posecache.contract import PADDING
 from posecache.models.networks import NETWORKS
-from posecache.models.settings import Part
+from posecache.models.settings import Part, Refine
 from posecache.names import Names
 from posecache.samples.settings import Augmentation
 from posecache.scores.settings import Measure
@@ -253,14 +253,29 @@ class Init(Settings):
         return {"weights": given} if isinstance(given, str) else given
 
 
-def unmoved(init: Init | None, freeze: Sequence[Frozen]) -> Iterator[str]:
-    """Why parts cannot be frozen, under the key in question."""
-    if set(freeze) == {"backbone", "head"}:
+def unmoved(init: Init | None, freeze: Sequence[Frozen], refine: Refine | None) -> Iterator[str]:
+    """Why parts cannot be frozen, or a refiner not be added, under the key in question."""
+    everything = set(freeze) == {"backbone", "head"}
+    if refine is not None and not everything:
+        yield "refine: a refiner learns over a finished model: say `freeze: [backbone, head]`"
+    if refine is None and everything:
         yield "freeze: the backbone and the head: nothing is left to learn"
     elif freeze and init is None:
         yield f"freeze: the {freeze[0]} would stay at random weights, there is no `init`"
     elif "head" in freeze and init is not None and init.part != "whole":
         yield "freeze: the head would stay at random weights, `init` says `part: backbone`"
+
+
+def unrefined(refine: Refine | None, recipe: Recipe, distil: Distil | None) -> Iterator[str]:
+    """Settings that say nothing about a refiner, under the key in question."""
+    if refine is None:
+        return
+    if recipe.loss != Recipe.model_fields["loss"].default:
+        yield f"training.loss: a refiner has its own, the recipe says {recipe.loss}"
+    if distil is not None and distil.mode != "equation-8":
+        yield f"distil.mode: a refiner's poses are weighed by equation-8, not {distil.mode}"
+    if distil is not None and distil.temperatures:
+        yield "distil.temperatures: a refiner learns teachers' poses, which have none"
 
 
 class Learning(Settings):
@@ -273,7 +288,10 @@ class Learning(Settings):
         None, description="weights to start from: a file, or {weights, part}; null: random ones"
     )
     freeze: Annotated[list[Frozen], AfterValidator(distinct)] = Field(
-        [], description="parts that stay as they start: [backbone], or [head]"
+        [], description="parts that stay as they start: [backbone], [head], or both under `refine`"
+    )
+    refine: Refine | None = Field(
+        None, description="a refiner over the frozen model: {} or its settings; null: none"
     )
 
 

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from posecache import logits, samples, skeletons
 from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
 from posecache.logits.store import LogitStore
@@ -14,11 +16,13 @@ from posecache.models.checkpoint import as_bytes
 from posecache.models.export import to_bytes
 from posecache.models.folder import write_model
 from posecache.models.networks import NETWORKS
+from posecache.models.networks.refined import Refining
 from posecache.samples.store import SampleStore
 from posecache.training.identity import identity
 from posecache.training.losses import Objective
 from posecache.training.ranks import Ranks
 from posecache.training.recipe import Learning, Recipe, Validating, unjudged
+from posecache.training.refining import Progress
 from posecache.training.resident import Keeping
 from posecache.training.room import Wanted, training_bytes
 from posecache.training.stream import Stream, TrainingSet
@@ -116,14 +120,23 @@ def make_trainer(
     network = NETWORKS[recipe.network]
     objective = Objective(label_loss=recipe.loss, distil=learning.distil)
     teaching = Teaching(recipe, skeleton, teachers, device, as_authors=objective.as_authors)
+    build: Callable[[], nn.Module]
+    build = partial(network.build, recipe.variant, skeleton.num_keypoints, recipe.input_size)
+    progress, refine = None, learning.refine
+    if refine is not None:
+        build = Refining(coarse=build, refine=refine, skeleton=skeleton)
+        progress = Progress(
+            distil=learning.distil, steps=refine.weights, input_size=recipe.input_size
+        )
     return Trainer(
         recipe,
         objective,
         teaching,
         stream,
-        partial(network.build, recipe.variant, skeleton.num_keypoints, recipe.input_size),
+        build,
         folder,
         identity=identity(recipe, learning, sets),
+        progress=progress,
         init=learning.init,
         frozen=learning.freeze,
         ranks=ranks,

@@ -174,7 +174,9 @@ class Teaching:
         """A teacher's logits x (B, Kt, Wx) and y (B, Kt, Wy), on the training device, of the crops
         that `seen` (B, 2, 3) cuts, in the student's crops, which `matrix` (B, 2, 3) cuts."""
         teacher, (x, y) = self.teachers[name], logits
-        peak = simcc.decode(x, y)[1].clamp(0, 1)
+        places, peak = simcc.decode(x, y, teacher.split_ratio)
+        carry = geometry.compose(matrix, geometry.invert(seen))
+        keypoints = geometry.apply(onto(carry.float(), self.device), places)
         # `transport` assumes the student's bins per px, so the teacher's px are scaled to match.
         to_bins = geometry.zoom(teacher.split_ratio / SPLIT_RATIO)
         if self.as_authors:
@@ -187,7 +189,8 @@ class Teaching:
             prob_x=prob_x,
             prob_y=prob_y,
             weight=mass,
-            peak=simcc.mirrored(peak, between, teacher.skeleton.flip_pairs),
+            peak=simcc.mirrored(peak.clamp(0, 1), between, teacher.skeleton.flip_pairs),
+            keypoints=simcc.mirrored(keypoints, between, teacher.skeleton.flip_pairs),
             indices=self._indices[name],
         )
 

@@ -29,6 +29,7 @@ from posecache.training.history import Tally
 from posecache.training.losses import Objective, TeacherTarget, Truth
 from posecache.training.ranks import Ranks
 from posecache.training.recipe import Frozen, Init, Recipe
+from posecache.training.refining import Progress
 from posecache.training.stream import Stream
 from posecache.training.teaching import Teaching
 from posecache.training.watching import Watch, spreads
@@ -55,6 +56,7 @@ class Trainer:
         folder: Path,
         *,
         identity: str,
+        progress: Progress | None = None,
         init: Init | None = None,
         frozen: Sequence[Frozen] = (),
         ranks: Ranks = ALONE,
@@ -62,13 +64,14 @@ class Trainer:
         compiled: bool = False,
         show: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
     ) -> None:
-        """`network` makes a fresh network; `init` names a file of weights to start from, at which
+        """`network` makes a fresh network; `progress` measures its poses, where it is a refined
+        one; `init` names a file of weights to start from, at which
         the `frozen` parts stay; `ranks` are the processes that share the run, each with its part of
         the stream, of which the first validates and shows; `compiled`: the network and the losses
         are, where PyTorch can; `show` is given the history whenever it is saved."""
         self.recipe, self.objective, self.teaching = recipe, objective, teaching
         self.stream, self.network, self.folder = stream, network, folder
-        self.device, self.identity = teaching.device, identity
+        self.device, self.identity, self.progress = teaching.device, identity, progress
         self.init, self.frozen = init, frozen
         self.ranks = ranks
         self.total_steps = recipe.epochs * stream.steps_per_epoch
@@ -191,8 +194,8 @@ class Trainer:
         images, truth, targets = self.teaching.prepare(batch, step, run.epoch)
         # bfloat16 on CUDA only: on a CPU it is slower than float32.
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            simcc_x, simcc_y = run.forward(images)
-        parts, spread = self._losses(simcc_x, simcc_y, truth, targets, batch.total)
+            outputs = run.forward(images)
+        parts, spread = self._losses(outputs, truth, targets, batch.total)
         loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         run.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -210,15 +213,18 @@ class Trainer:
 
     def _measured(
         self,
-        simcc_x: Tensor,
-        simcc_y: Tensor,
+        outputs: Sequence[Tensor],
         truth: Truth,
         targets: Mapping[str, TeacherTarget],
         total: int,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The loss's unweighted parts, and how far predictions and targets vary."""
-        logits = simcc_x.float(), simcc_y.float()
-        parts = self.objective.parts(*logits, truth, targets, total)
+        simcc_x, simcc_y, *poses = (output.float() for output in outputs)
+        logits = simcc_x, simcc_y
+        if self.progress is None:
+            parts = self.objective.parts(*logits, truth, targets, total)
+        else:
+            parts = self.progress.parts(poses[0], truth, targets, total)
         return parts, spreads(logits, truth, targets, self.objective.beta, self.ranks.sum)
 
     def _fast(self, what: str, function: Callable[..., Any]) -> Callable[..., Any]:

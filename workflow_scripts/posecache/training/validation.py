@@ -63,11 +63,15 @@ class Validation:
 
     def scores(self, network: nn.Module, stops: Sequence[str] = ()) -> dict[str, float] | None:
         """Each benchmark's AP or mean PCKh (0-100); None once `stops` lists a signal."""
-        training, device = network.training, self.teaching.device
+        device = self.teaching.device
+        modes = {
+            module: module.training for module in network.modules()
+        }  # frozen parts have theirs
         network.eval()
         with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
             found = {f: self._predictions(network, c, stops) for f, c in self._crops.items()}
-        network.train(training)
+        for module, training in modes.items():
+            module.training = training
         return (
             None
             if stops

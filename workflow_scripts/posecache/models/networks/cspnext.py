@@ -118,6 +118,15 @@ class CSPNeXt(nn.Sequential):
             )
         super().__init__(OrderedDict(layers))
         self.out_channels = widths[-1]
+        self.widths = widths[1:]  # channels of the stages
+
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """The features of each stage (B, channels, h, w), the finest first."""
+        found, features = [], images
+        for name, layer in self.named_children():
+            features = layer(features)
+            found += [features] if name.startswith("stage") else []
+        return found
 
 
 def _stem(width: int) -> nn.Sequential:
