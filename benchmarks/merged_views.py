@@ -69,8 +69,8 @@ def _best(person: Person) -> Generator[np.ndarray, Logits, Stored]:
 
 def _framed_by_itself(person: Person) -> Generator[np.ndarray, Logits, Stored]:
     """A second look at the box of the first one's keypoints; their mean."""
-    first = yield person.looks
-    points, _ = simcc.decode(*first, person.card.split_ratio)
+    x, y = first = yield person.looks
+    points, _ = simcc.decode(x, y, person.card.split_ratio)
     corners = geometry.apply(geometry.invert(person.looks), points.double())[0]
     low, size = corners.amin(0), (corners.amax(0) - corners.amin(0)).clamp_min(1.0)
     box = torch.cat([low, size])[None]

@@ -70,7 +70,7 @@ def model_folder(folder: Path, skeleton: str = "coco17", **options: Any) -> Path
     return folder
 
 
-def card(path: Path, skeleton: str = "coco17") -> Card:
+def card(path: Path, skeleton: str = "coco17", *, refined: bool = False) -> Card:
     return Card(
         name="tiny",
         sha256=files.sha256(path),
@@ -79,6 +79,7 @@ def card(path: Path, skeleton: str = "coco17") -> Card:
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         source="a test",
+        refined=refined,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from pycocotools.coco import COCO
 
 import tiny
+from four_outputs import refined_folder
 from posecache import logits, samples, skeletons
 from posecache.models.card import CARD_FILE, Card
 from posecache.predicting.given import Given, image_ids
@@ -30,6 +31,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = Card.load(folder / CARD_FILE)
     replace(card, label_offset=(3.0, 2.0)).save(folder / CARD_FILE)
     return folder
+
+
+@pytest.fixture(scope="module")
+def refined(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose keypoints are its own, not its logits' peaks."""
+    return refined_folder(tmp_path_factory.mktemp("predict") / "refined")
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +68,11 @@ def triples(folder: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("flip", [True, False])
 @pytest.mark.parametrize("batch", [3, 16])
+@pytest.mark.parametrize("kind", ["model", "refined"])
 def test_predictions_are_those_of_cached_logits(
-    model: Path, store: Path, tmp_path: Path, flip: bool, batch: int
+    request: pytest.FixtureRequest, kind: str, store: Path, tmp_path: Path, flip: bool, batch: int
 ) -> None:
+    model: Path = request.getfixturevalue(kind)
     how = logits.Caching(flip=flip, encoding="float32")
     logits.cache(model, store / "samples", tmp_path / "logits", how)
     expected = predictions.predict(logits.open(tmp_path / "logits"))

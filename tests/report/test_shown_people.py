@@ -1,11 +1,13 @@
 """Which people the page shows."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tiny
+from four_outputs import refined_folder
 from posecache import logits, samples, skeletons
 from posecache.models.card import CARD_FILE, Card
 from posecache.report.contents import Benchmark, Contents
@@ -112,8 +114,12 @@ def look(contents: Contents, store: SampleStore, rows: list[int]) -> Look:
     return found
 
 
-def test_a_model_that_is_run_says_what_it_has_cached(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("made", [tiny.model_folder, refined_folder])
+def test_a_model_that_is_run_says_what_it_has_cached(
+    made: Callable[[Path], Path], tmp_path: Path
+) -> None:
     """Of a set without stored crops, so that both see the same px."""
+    model = made(tmp_path / "model")
     bare = samples.open(tiny.sample_folder(tmp_path))
     logits.cache(model, bare.folder, tmp_path / "l", logits.Caching(encoding="float32"))
     kept = look(experiment(bare, model, m=tmp_path / "l"), bare, [7, 2])
@@ -123,6 +129,8 @@ def test_a_model_that_is_run_says_what_it_has_cached(model: Path, tmp_path: Path
         np.testing.assert_allclose(getattr(live, name), getattr(kept, name), atol=1e-5)
     expected = predict(logits.open(tmp_path / "l")).keypoints[[7, 2]]
     np.testing.assert_array_equal(kept.predictions.keypoints, expected)
+    np.testing.assert_allclose(live.predictions.keypoints, expected, atol=1e-4)
+    assert len(kept.refined) == len(live.refined) == (made is refined_folder)
 
 
 def test_in_its_own_crop_a_distribution_stays(

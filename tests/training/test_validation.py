@@ -44,6 +44,7 @@ def make(
     *,
     flip: bool = True,
     kind: type[Validation] = Validation,
+    refine: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Trainer:
     """A run of one teacher that is validated, by PCKh and AP, if `people` are given."""
@@ -54,7 +55,7 @@ def make(
     made = make_trainer(
         [data],
         recipe(**{"validate_epochs": 2, "epochs": 5} | changes),
-        Learning.model_validate({"distil": distil}),
+        Learning.model_validate({"distil": distil, "refine": refine}),
         folder,
         memory_mb=10,
         validating=validating,
@@ -99,15 +100,22 @@ def test_every_few_epochs_and_the_last_are_scored(
 
 
 @pytest.mark.parametrize("flip", [True, False])
+@pytest.mark.parametrize(
+    "network", [{}, {"refine": {}}, {"network": "tiny_own:REFINING", "variant": 4}]
+)
 def test_scores_are_those_of_the_exported_model(
-    data: TrainingSet, people: Path, tmp_path: Path, flip: bool
+    data: TrainingSet, people: Path, tmp_path: Path, flip: bool, network: dict[str, Any]
 ) -> None:
-    """Of 170 keypoints one may lie elsewhere: where two bins are as high, rounding decides."""
-    run = make(data, tmp_path / "model", people, flip=flip, epochs=2, padding=1.5)
+    """Of 170 keypoints one may lie elsewhere: where two bins are as high, rounding decides.
+
+    A refined network's are those of its own keypoints.
+    """
+    run = make(data, tmp_path / "model", people, flip=flip, epochs=2, padding=1.5, **network)
     train("student", run)
     store, how = samples.open(people), logits.Caching(flip=flip, encoding="float32")
     logits.cache(tmp_path / "model", people, tmp_path / "logits", how)
     cached = logits.open(tmp_path / "logits", samples=store)
+    assert len(cached.refined(slice(0, 1))) == bool(network)
     last = history(tmp_path / "model")[-1]
     for name, what, number in (("a", PCKH, "mean"), ("b", OKS, "AP")):
         score = evaluate(name, Measure.model_validate(what), cached, store)["metrics"][number]

@@ -304,6 +304,12 @@ class Config(Settings):
             return self.cached[model].facts.input_size
         return self.recipe(model).input_size
 
+    def refined(self, model: str) -> bool:
+        """Whether a model gives keypoints of its own beside its logits."""
+        if model in self.imported:
+            return self.imported[model].head == "refined"
+        return self.refine(model) is not None
+
     def skeleton(self, model: str) -> str:
         """The skeleton that a model predicts: an imported or cached model's own, else the union of
         its sample sets' and teachers' skeletons, in order."""

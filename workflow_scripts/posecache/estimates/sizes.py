@@ -106,7 +106,8 @@ class Sizes:
         """The layout of a logit store."""
         config, settings = self.stages.config, self.stages.things.caching(model, samples)
         rows, size = self.rows.of(samples).count, config.input_size(model)
-        return logit_layout(rows, config.skeleton(model), size, PEOPLE, settings)
+        refined = config.refined(model)
+        return logit_layout(rows, config.skeleton(model), size, PEOPLE, settings, refined=refined)
 
     def _model(self, name: str) -> Size:
         config = self.stages.config

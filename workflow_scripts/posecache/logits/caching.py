@@ -49,8 +49,9 @@ def cache(
     card = Card.load(model / CARD_FILE)
     store = open_samples(sample_folder)
     layout = logit_layout(
-        store.n, card.skeleton, card.input_size, store.people.columns, settings, card.split_ratio
-    )
+        store.n, card.skeleton, card.input_size, store.people.columns, settings, card.split_ratio,
+        refined=card.refined,
+    )  # fmt: skip
     own = None if job is None else job_shards(layout.shards, *job)
     identity = _identity(model, card, store, settings)
     looks = MERGES[settings.views.merge].most_looks(settings.views)

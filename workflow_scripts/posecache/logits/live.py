@@ -9,6 +9,7 @@ import torch
 from posecache import geometry, samples
 from posecache.contract import BETA
 from posecache.logits import views
+from posecache.logits.layout import KEYPOINTS
 from posecache.logits.looking import Group, completed, forward, people, persons
 from posecache.logits.merging import Stored
 from posecache.logits.person import Person
@@ -18,6 +19,10 @@ from posecache.logits.store import open as open_logits
 from posecache.models.card import CARD_FILE, MODEL_FILE, Card
 from posecache.models.session import Session
 from posecache.samples.store import SampleStore
+
+# Input px: how far half of a person's refined keypoints may lie from the cached ones. Where two
+# bins are as high, rounding decides from which one a keypoint is refined.
+NEAR = 0.1
 
 
 def check_live(
@@ -34,7 +39,8 @@ def check_live(
     """Run the model again on random rows; returns KL(live || cached) in nats.
 
     It is the mean over rows, views, keypoints and axes. Raises ValueError if it is above `limit`,
-    or if store, model and samples do not belong together.
+    where a refined model gives other keypoints, or if store, model and samples do not belong
+    together.
     """
     store = samples.open(sample_folder)
     cached = open_logits(folder, samples=store)
@@ -49,7 +55,7 @@ def check_live(
     chosen = np.sort(np.random.default_rng(seed).choice(store.n, count, replace=False))
     groups = _groups(cached, card, store, chosen.tolist())
 
-    run = forward(session, flip=cached.flip)
+    run = forward(session, flip=cached.flip, keypoints=KEYPOINTS in cached.layout.columns)
     looked = completed(groups, run, batch=session.batch, threads=threads)
     mean = float(np.mean([_kl(cached, *group.results.popitem()) for group in looked]))
     if not mean <= limit:
@@ -92,6 +98,11 @@ def _kl(cached: LogitStore, row: int, live: Stored) -> float:
     cut = views.as_cut(matrix[0], cached.label_offset, flip=cached.flip)
     if not np.allclose(cut, live[2], atol=1e-6):
         raise ValueError(f"{cached.folder}: row {row}: the model's card asks for other crops")
+    for keypoints, now in zip(cached.refined(slice(row, row + 1)), live[3:], strict=True):
+        apart = np.median(np.abs(keypoints[0] - now)[..., :2])
+        if not apart <= NEAR:
+            told = f"its keypoints lie {apart:.2g} px off, limit {NEAR}"
+            raise ValueError(f"{cached.folder}: row {row}: {told}")
     axes = [divergence(a, b[0], cached.beta) for a, b in zip(live[:2], (x, y), strict=True)]
     return float(np.mean(axes))
 

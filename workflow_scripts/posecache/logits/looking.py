@@ -60,18 +60,18 @@ class Group(Generic[Result]):
     def answer(self, logits: Logits) -> bool:
         """Take the logits of the next looks; whether these were the last that are missing."""
         self._logits.append(logits)
-        return sum(len(x) for x, _ in self._logits) == len(self.owners)
+        return sum(len(x) for x, *_ in self._logits) == len(self.owners)
 
     def go_on(self) -> "Group[Result]":
         """Hand the logits to the rules, and cut what they ask for now."""
         started = time.perf_counter()
-        x, y = (np.concatenate(parts) for parts in zip(*self._logits, strict=True))
+        arrays = [np.concatenate(parts) for parts in zip(*self._logits, strict=True)]
         asked, first, self._logits = {}, 0, []
         for row, count in Counter(self.owners).items():
             own = slice(first, first + count)
             first = own.stop
             try:
-                asked[row] = self._rules[row].send((x[own], y[own]))
+                asked[row] = self._rules[row].send(tuple(array[own] for array in arrays))
             except StopIteration as done:
                 self.results[row] = done.value
         self.seconds_merging += time.perf_counter() - started
@@ -168,19 +168,20 @@ def _ready(
 def _run(parts: list[tuple[Group[Result], slice]], forward: Forward) -> Iterator[Group[Result]]:
     """Run the model over a batch; the groups that have all their answers now."""
     rows = [row for group, part in parts for row in group.owners[part]]
-    x, y = forward(np.concatenate([group.crops[part] for group, part in parts]), rows)
+    logits = forward(np.concatenate([group.crops[part] for group, part in parts]), rows)
     first = 0
     for group, part in parts:
         own = slice(first, first + part.stop - part.start)
         first = own.stop
-        if group.answer((x[own], y[own])):
+        if group.answer(tuple(array[own] for array in logits)):
             yield group
 
 
-def forward(session: Session, *, flip: bool) -> Forward:
-    """The model over crops, as it is cached."""
-    run = session.run_flipped if flip else session.run
-    return lambda crops, rows: run(crops)
+def forward(session: Session, *, flip: bool, keypoints: bool = False) -> Forward:
+    """The model over crops, as it is cached; a refined one's own `keypoints` only if they are asked
+    for."""
+    run, arrays = session.run_flipped if flip else session.run, 3 if keypoints else 2
+    return lambda crops, rows: run(crops)[:arrays]
 
 
 def people(

@@ -17,8 +17,9 @@ from torch import Tensor
 from posecache.logits.person import Carried, Logits, Person, Rule
 from posecache.logits.settings import FRAMINGS, Views
 
-# x (V, K, Wx), y (V, K, Wy) and the matrices (V, 2, 3) of their crops.
-Stored: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+# x (V, K, Wx), y (V, K, Wy) and the matrices (V, 2, 3) of their crops; where nothing is merged, a
+# refined model's keypoints (V, K, 3), too.
+Stored: TypeAlias = tuple[np.ndarray, ...]
 
 POWER = 4  # of a look's score: how much more the better ones count
 FLOOR = 20.0  # nats: no bin of a merged distribution is kept further below its peak
@@ -46,8 +47,8 @@ class Merge:
 
 def _each(person: Person) -> Generator[np.ndarray, Logits, Stored]:
     """Every look is stored as it is."""
-    x, y = yield person.looks
-    return x, y, person.looks
+    x, y, *keypoints = yield person.looks
+    return x, y, person.looks, *keypoints
 
 
 def _mean(person: Person) -> Generator[np.ndarray, Logits, Stored]:

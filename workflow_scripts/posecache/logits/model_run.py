@@ -15,6 +15,7 @@ import zarr
 
 from posecache.logits import views
 from posecache.logits.encodings import Arrays, Encoding
+from posecache.logits.layout import KEYPOINTS
 from posecache.logits.looking import Group, completed, forward, people
 from posecache.logits.merging import Merge, Stored
 from posecache.logits.person import Logits
@@ -70,7 +71,8 @@ class ModelRun:
 
     def _completed(self, shard: int, seconds: dict[str, float]) -> Iterator[Group[Stored]]:
         """A shard's rows, a group at a time, with what is to be stored of them."""
-        run, batch = forward(self.session, flip=self.settings.flip), self.session.batch
+        keypoints, batch = KEYPOINTS in self.layout.columns, self.session.batch
+        run = forward(self.session, flip=self.settings.flip, keypoints=keypoints)
 
         def checked(crops: np.ndarray, rows: Sequence[int]) -> Logits:
             before = time.perf_counter()
@@ -98,8 +100,10 @@ class ModelRun:
     def _arrays(self, group: Group[Stored]) -> Arrays:
         """The arrays (B, V, ...) that keep a group's logits, all finite."""
         stored = (group.results[row] for row in group.rows)
-        x, y, matrices = (np.stack(parts) for parts in zip(*stored, strict=True))
+        x, y, matrices, *refined = (np.stack(parts) for parts in zip(*stored, strict=True))
         arrays = self.encoding.encode("simcc_x", x) | self.encoding.encode("simcc_y", y)
+        if refined:
+            (arrays[KEYPOINTS],) = refined
         self._check_finite(group.rows, arrays.values())
         offset = self.session.card.label_offset
         return arrays | {"matrix": views.as_read(matrices, offset, flip=self.settings.flip)}

@@ -16,7 +16,9 @@ from posecache import geometry, simcc, skeletons
 from posecache.logits import views
 from posecache.models.card import Card
 
-Logits = tuple[np.ndarray, np.ndarray]  # x (L, K, Wx) and y (L, K, Wy)
+# x (L, K, Wx) and y (L, K, Wy); where looks are stored as they are, a refined model's keypoints
+# (L, K, 3), too: x and y in input px, and the score.
+Logits: TypeAlias = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,9 @@ def _identity(store: LogitStore, encoding: str) -> Mapping[str, Any]:
 
 def _recoded(store: LogitStore, encoding: Encoding, start: int, stop: int) -> Arrays:
     """The columns of rows start ... stop - 1."""
-    x, y, matrix = store.read(slice(start, stop))
-    arrays: Arrays = {"matrix": matrix, **store.people.arrays(start, stop)}
+    x, y, _ = store.read(slice(start, stop))
+    others = [name for name in store.layout.columns if not name.startswith(AXES)]
+    arrays: Arrays = {name: store.rows(name, start, stop) for name in others}
     for axis, logits in zip(AXES, (x, y), strict=True):
         arrays |= encoding.encode(axis, logits.astype(np.float32))
     return arrays

@@ -12,6 +12,7 @@ import numpy as np
 
 from posecache import skeletons
 from posecache.logits.encodings import Encoding
+from posecache.logits.layout import KEYPOINTS
 from posecache.logits.settings import ENCODINGS, KIND
 from posecache.samples.people import People
 from posecache.samples.store import SampleStore
@@ -65,6 +66,12 @@ class LogitStore(Store):
         if self._rows is None or start >= stop:
             return self._read(start, stop)
         return self._gather(self._rows[start:stop])
+
+    def refined(self, rows: slice | np.ndarray) -> list[np.ndarray]:
+        """A refined model's keypoints (B, V, K, 3) at some rows, x and y in input px and the score;
+        no array at all where there are none beside the logits."""
+        own = rows if self._rows is None else self._rows[rows]
+        return [self.column(name)[own] for name in self.layout.columns if name == KEYPOINTS]
 
     def _gather(self, rows: np.ndarray) -> Read:
         """The logits of rows (B,) in any order; each chunk is read once."""

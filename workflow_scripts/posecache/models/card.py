@@ -51,6 +51,8 @@ class Card:
     """(x, y) in image px by which its training labels lay too far to the right and down."""
     heatmap: Heatmap | None = None
     """How its output is read if it is a heat map a keypoint; None: its outputs are logits."""
+    refined: bool = False
+    """Whether its outputs `keypoints` and `scores`, not its logits' peaks, are its predictions."""
     split_ratio: PositiveFloat = SPLIT_RATIO
     """Bins per input px."""
     sigma: tuple[PositiveFloat, PositiveFloat] | None = None
@@ -68,7 +70,8 @@ class Card:
     def save(self, path: Path) -> None:
         """Write the card as JSON, whole or not at all; what `load` refuses is not written."""
         checked = _parse(vars(self), path)
-        files.write_json(path, TypeAdapter(Card).dump_python(checked, mode="json"))
+        plain = {"refined"} if not self.refined else set()  # most cards do not name it
+        files.write_json(path, TypeAdapter(Card).dump_python(checked, mode="json", exclude=plain))
 
     @staticmethod
     def load(path: Path) -> "Card":
@@ -78,6 +81,9 @@ class Card:
 
 def _parse(record: Any, path: Path) -> Card:
     try:
-        return TypeAdapter(Card).validate_python(record)
+        card = TypeAdapter(Card).validate_python(record)
     except ValidationError as error:
         raise ValueError(f"{path}: {explain(error)}") from None
+    if card.refined and card.heatmap is not None:
+        raise ValueError(f"{path}: refined: belongs to a model of logits, and it has `heatmap`")
+    return card

@@ -17,7 +17,7 @@ from posecache import files, skeletons
 from posecache.contract import IMAGENET_MEAN, IMAGENET_STD, SPLIT_RATIO
 from posecache.models import checkpoint
 from posecache.models.card import Card
-from posecache.models.export import INPUT, OUTPUTS, to_bytes
+from posecache.models.export import INPUT, OUTPUTS, REFINED, to_bytes
 from posecache.models.folder import write_model
 from posecache.models.networks import Size
 from posecache.models.session import RUNTIME_ERRORS
@@ -47,8 +47,8 @@ def import_model(
     num_keypoints = skeletons.load(settings.skeleton).num_keypoints
     size, weights = settings.input_size, None
     if is_checkpoint(source.name):
-        if settings.heatmap is not None:
-            raise ValueError(f"{source}: `head: heatmap` is for ONNX files")
+        if settings.head != "simcc":
+            raise ValueError(f"{source}: `head: {settings.head}` is for ONNX files")
         network = checkpoint.network(source, num_keypoints, size)
         model, weights = to_bytes(network, size), checkpoint.as_bytes(network.state_dict())
     else:
@@ -66,6 +66,7 @@ def import_model(
         std=settings.std or _in_order(IMAGENET_STD, settings.color_order),
         label_offset=settings.label_offset,
         heatmap=settings.heatmap,
+        refined=settings.head == "refined",
         source=f"imported from {source.name} (sha256 {digest})",
         license=settings.license,
     )
@@ -90,16 +91,18 @@ def check_graph(path: Path, num_keypoints: int, input_size: Size, head: HeadName
     if head == "heatmap":
         _check_maps(path, outputs[0], num_keypoints, input_size)
     else:
-        _check_logits(path, outputs, num_keypoints, input_size)
+        _check_logits(path, dict(zip(wanted, outputs, strict=True)), num_keypoints, input_size)
 
 
 def _check_logits(
-    path: Path, outputs: list[np.ndarray], num_keypoints: int, input_size: Size
+    path: Path, outputs: dict[str, np.ndarray], num_keypoints: int, input_size: Size
 ) -> None:
-    """Check the shapes of SimCC logits."""
-    for name, output, side in zip(OUTPUTS, outputs, input_size, strict=True):
+    """Check the shapes of SimCC logits, and of what a refined model gives beside them."""
+    bins = [(int(side * SPLIT_RATIO),) for side in input_size]
+    axes = dict(zip(OUTPUTS + REFINED, [*bins, (2,), ()], strict=True))
+    for name, output in outputs.items():
         found = _describe(output.dtype, output.shape)
-        expected = _describe(np.float32, (BATCH, num_keypoints, int(side * SPLIT_RATIO)))
+        expected = _describe(np.float32, (BATCH, num_keypoints, *axes[name]))
         if found != expected:
             raise ValueError(
                 f"{path}: {name} of {BATCH} images is {found}, expected {expected} for "
@@ -176,12 +179,13 @@ def _checked_outputs(path: Path, graph: onnx.GraphProto, head: HeadName) -> list
                 f"{path}: outputs are {_listed(outputs)}, expected one for `head: heatmap`"
             )
         return outputs
-    if not set(OUTPUTS) <= set(outputs):
+    wanted = OUTPUTS + REFINED if head == "refined" else OUTPUTS
+    if not set(wanted) <= set(outputs):
         hint = " (a file of heat maps needs `head: heatmap`)" if len(outputs) == 1 else ""
         raise ValueError(
-            f"{path}: outputs are {_listed(outputs)}, expected {_listed(OUTPUTS)}{hint}"
+            f"{path}: outputs are {_listed(outputs)}, expected {_listed(wanted)}{hint}"
         )
-    return OUTPUTS
+    return wanted
 
 
 def _read_graph(path: Path) -> onnx.GraphProto:

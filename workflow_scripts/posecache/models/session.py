@@ -12,7 +12,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from posecache.models.card import Card
-from posecache.models.heads import head_of
+from posecache.models.heads import Said, head_of
 
 # ONNX Runtime's exceptions share no base class.
 RUNTIME_ERRORS = (
@@ -53,19 +53,25 @@ class Session:
         self._session = _open(model, device, threads)
         self._input: str = self._session.get_inputs()[0].name
         self._head = head_of(card)
-        self._outputs = self._head.outputs([o.name for o in self._session.get_outputs()])
+        given = [output.name for output in self._session.get_outputs()]
+        self._outputs = self._head.outputs(given)
+        if missing := set(self._outputs) - set(given):
+            raise ValueError(
+                f"{model}: its card asks for outputs {sorted(missing)}; it has {given}"
+            )
         self.provider: str = self._session.get_providers()[0]
         # x / std - mean / std in one multiplication and one addition.
         std = np.asarray(card.std, np.float32)
         self._factor, self._offset = 1 / std, -np.asarray(card.mean, np.float32) / std
 
-    def run(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Logits x (B, K, Wx) and y (B, K, Wy), float32, of crops (B, H, W, 3) uint8 RGB."""
+    def run(self, images: np.ndarray) -> Said:
+        """Logits x (B, K, Wx) and y (B, K, Wy), and of a refined model its keypoints (B, K, 3) in
+        input px with scores, all float32, of crops (B, H, W, 3) uint8 RGB."""
         return self._run(images, flip=False)
 
-    def run_flipped(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Logits of the mean of the crops' outputs and the mirrored crops', brought back: MMPose's
-        flip test."""
+    def run_flipped(self, images: np.ndarray) -> Said:
+        """The same, by means of the crops' outputs and the mirrored crops', brought back: MMPose's
+        flip test. A refined model's places and scores are means, too."""
         return self._run(images, flip=True)
 
     def seconds_a_batch(self) -> float:
@@ -87,23 +93,23 @@ class Session:
             plane += self._offset[channel]
         return inputs
 
-    def _run(self, images: np.ndarray, *, flip: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Logits of any number of crops (B, H, W, 3)."""
+    def _run(self, images: np.ndarray, *, flip: bool) -> Said:
+        """What is said of any number of crops (B, H, W, 3)."""
         inputs = self._normalise(images)
         parts = [
-            self._logits(inputs[start : start + self.batch], flip)
+            self._said(inputs[start : start + self.batch], flip)
             for start in range(0, len(inputs), self.batch)
         ]
-        return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+        return tuple(map(np.concatenate, zip(*parts, strict=True)))
 
-    def _logits(self, inputs: np.ndarray, flip: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Logits of at most a batch of network inputs (B, 3, H, W)."""
+    def _said(self, inputs: np.ndarray, flip: bool) -> Said:
+        """What is said of at most a batch of network inputs (B, 3, H, W)."""
         outputs = self._forward(inputs)
         if flip:
             mirrored = self._forward(np.ascontiguousarray(inputs[..., ::-1]))
             back = self._head.back(mirrored)
             outputs = [(one + other) / 2 for one, other in zip(outputs, back, strict=True)]
-        return self._head.logits(outputs, flipped=flip)
+        return self._head.read(outputs, flipped=flip)
 
     def _forward(self, batch: np.ndarray) -> list[np.ndarray]:
         """What the head reads (B, ...), of one call.

@@ -9,7 +9,7 @@ from posecache.settings import Settings
 from posecache.skeletons import SkeletonName
 
 ColorOrder = Literal["rgb", "bgr"]
-HeadName = Literal["simcc", "heatmap"]
+HeadName = Literal["simcc", "heatmap", "refined"]
 Part = Literal["whole", "backbone"]  # of a network
 Channels = tuple[float, float, float]
 Offset = tuple[FiniteFloat, FiniteFloat]
@@ -64,7 +64,9 @@ class Import(Settings):
     skeleton: SkeletonName = Field(description="of the keypoints that it predicts")
     input_size: tuple[PositiveInt, PositiveInt] = Field(description="[width, height] in px")
     head: HeadName = Field(
-        "simcc", description="what it gives: logits over x and y, or a heat map a keypoint"
+        "simcc",
+        description="what it gives: logits over x and y; a heat map a keypoint; refined: such "
+        "logits, and keypoints and scores of its own",
     )
     heatmap: Heatmap | None = Field(None, description="how the maps of `head: heatmap` are read")
     padding: PositiveFloat = Field(PADDING, description="a crop's sides over its box's sides")

@@ -60,11 +60,12 @@ class Runner:
     def predict(self, crops: np.ndarray, matrices: np.ndarray) -> Predictions:
         """Predictions for crops (B, H, W, 3) that `matrices` (B, 2, 3) have cut."""
         card = self.session.card
-        x, y = forward(self.session, flip=self.flip)(crops, range(len(crops)))
-        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        run = forward(self.session, flip=self.flip, keypoints=True)
+        said = run(crops, range(len(crops)))
+        if not all(np.isfinite(part).all() for part in said):
             raise ValueError(f"{self.session.path}: logits that are not finite")
         read = views.as_read(matrices, card.label_offset, flip=self.flip)
-        return decoded(x, y, read, card.input_size, card.split_ratio)
+        return decoded(said, read, card.input_size, card.split_ratio)
 
     def _looked(self, picture: Given) -> Look | str:
         """A picture, or what is wrong with it."""

@@ -28,10 +28,11 @@ CACHED, LIVE = "from its cache", "run for this page"
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """A model's logits over the crops of some people."""
+    """What a model says of the crops of some people."""
 
     x: np.ndarray  # (B, K, Wx) float32
     y: np.ndarray  # (B, K, Wy) float32
+    refined: Sequence[np.ndarray] = ()  # a refined model's keypoints (B, K, 3), see heads.Said
     matrix: np.ndarray  # (B, 2, 3), image px to input px
     input_size: Size
     split_ratio: float
@@ -42,7 +43,8 @@ class Look:
     @property
     def predictions(self) -> Predictions:
         """What is scored."""
-        return decoded(self.x, self.y, self.matrix, self.input_size, self.split_ratio)
+        said = (self.x, self.y, *self.refined)
+        return decoded(said, self.matrix, self.input_size, self.split_ratio)
 
     def carried(self, matrix: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Distributions (B, K, 2 W) and (B, K, 2 H) in the crops of `size` (W, H) px that `matrix`
@@ -88,7 +90,7 @@ class Looks:
 
 
 def _cached(folder: Path, samples: SampleStore, rows: Sequence[int], upright: np.ndarray) -> Look:
-    """Logits of a store; only what holds the rows is read."""
+    """What a store holds; of its logits only the rows are read."""
     store = open_logits(folder, samples=samples)
     parts = [store.read(slice(row, row + 1)) for row in rows]
     x, y, matrices = (np.concatenate(axis) for axis in zip(*parts, strict=True))
@@ -97,6 +99,7 @@ def _cached(folder: Path, samples: SampleStore, rows: Sequence[int], upright: np
     return Look(
         x=x[each, view].astype(np.float32),
         y=y[each, view].astype(np.float32),
+        refined=[part[each, view] for part in store.refined(np.array(rows))],
         matrix=matrices[each, view],
         input_size=store.input_size,
         split_ratio=store.split_ratio,
@@ -107,14 +110,15 @@ def _cached(folder: Path, samples: SampleStore, rows: Sequence[int], upright: np
 
 
 def _live(session: Session, samples: SampleStore, rows: Sequence[int], *, flip: bool) -> Look:
-    """Logits over upright crops, as they are cached where people are scored."""
+    """What is said of upright crops, as it is cached where people are scored."""
     card = session.card
     cut = upright_crops(card, samples, rows)
     crops = crops_of(samples, rows, cut, card.input_size)
-    x, y = session.run_flipped(crops) if flip else session.run(crops)
+    x, y, *refined = session.run_flipped(crops) if flip else session.run(crops)
     return Look(
         x=x,
         y=y,
+        refined=refined,
         matrix=views.as_read(cut, card.label_offset, flip=flip),
         input_size=card.input_size,
         split_ratio=card.split_ratio,

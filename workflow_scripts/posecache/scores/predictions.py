@@ -1,15 +1,15 @@
-"""From SimCC logits to keypoints in the picture, each with its score.
+"""From SimCC logits, or a refined model's keypoints, to keypoints in the picture with their scores.
 
 Shapes: N persons, B of them, K keypoints, Wx and Wy bins.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from posecache import geometry, simcc
-from posecache.geometry import Arrayish
+from posecache.geometry import Arrayish, as_float
 from posecache.logits.store import LogitStore
 from posecache.skeletons import Skeleton
 
@@ -48,21 +48,31 @@ def _arrays(part: Predictions) -> tuple[np.ndarray, ...]:
 
 
 def decoded(
-    x: Arrayish, y: Arrayish, matrix: Arrayish, input_size: tuple[int, int], split_ratio: float
+    said: Sequence[Arrayish], matrix: Arrayish, input_size: tuple[int, int], split_ratio: float
 ) -> Predictions:
-    """Predictions from logits x (B, K, Wx) and y (B, K, Wy), on any device, of the crops that
-    `matrix` (B, 2, 3) cuts from pictures; `input_size` is the crops' (width, height) in px."""
-    places, peaks = simcc.decode(x, y, split_ratio)
+    """Predictions from what a model has `said` of the crops that `matrix` (B, 2, 3) cuts from
+    pictures; `input_size` is the crops' (width, height) in px.
+
+    That is, on any device, logits x (B, K, Wx) and y (B, K, Wy), whose peaks are the keypoints, or
+    beside them a refined model's own keypoints (B, K, 3): x and y in input px, and the score.
+    """
+    x, y, *refined = said
+    if refined:
+        places, scores = as_float(refined[0]).split([2, 1], dim=-1)
+        scores = scores.squeeze(-1)
+    else:
+        places, scores = simcc.decode(x, y, split_ratio)
     keypoints = geometry.apply(geometry.invert(matrix), places.cpu().double())
     areas = geometry.crop_area(matrix, input_size)
-    return Predictions(keypoints.numpy(), peaks.cpu().numpy(), areas.numpy())
+    return Predictions(keypoints.numpy(), scores.cpu().numpy(), areas.numpy())
 
 
 def predict(logits: LogitStore) -> Predictions:
     """What the model of a logit store says, from its first view."""
     parts = []
     for start in range(0, logits.n, READ_ROWS):
-        x, y, matrix = (a[:, 0] for a in logits.read(slice(start, start + READ_ROWS)))
-        x, y = x.astype(np.float32), y.astype(np.float32)
-        parts.append(decoded(x, y, matrix, logits.input_size, logits.split_ratio))
+        rows = slice(start, start + READ_ROWS)
+        x, y, matrix = logits.read(rows)
+        said = [part[:, 0].astype(np.float32) for part in (x, y, *logits.refined(rows))]
+        parts.append(decoded(said, matrix[:, 0], logits.input_size, logits.split_ratio))
     return Predictions.joined(parts)

@@ -13,7 +13,7 @@ from posecache.contract import IMAGENET_MEAN, IMAGENET_STD
 from posecache.logits.store import LogitStore
 from posecache.models.card import Card
 from posecache.models.checkpoint import as_bytes
-from posecache.models.export import to_bytes
+from posecache.models.export import is_refined, to_bytes
 from posecache.models.folder import write_model
 from posecache.models.networks import NETWORKS
 from posecache.models.networks.refined import Refining
@@ -177,6 +177,7 @@ def train(name: str, trainer: Trainer, stops: Sequence[str] = ()) -> None:
         padding=recipe.padding,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
+        refined=is_refined(content),
         split_ratio=trainer.objective.split_ratio,
         sigma=teaching.sigma,
         beta=trainer.objective.beta,

@@ -12,10 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from posecache import samples, simcc
+from posecache import samples
 from posecache.contract import SPLIT_RATIO
 from posecache.devices import onto
 from posecache.files import fingerprint
+from posecache.models.heads import brought_back, joined
 from posecache.samples.upright import UprightCrops
 from posecache.scores.benchmarks import Benchmark
 from posecache.scores.predictions import Predictions, decoded
@@ -89,19 +90,19 @@ class Validation:
         """What the network says of a sample set's people, or of the first ones where it stops."""
         parts = []
         for images, matrices in crops.batches(self.teaching.recipe.batch_size):
-            x, y = self._logits(network, onto(torch.from_numpy(images), self.teaching.device))
-            parts.append(decoded(x, y, matrices, crops.size, SPLIT_RATIO))
+            said = self._said(network, onto(torch.from_numpy(images), self.teaching.device))
+            parts.append(decoded(said, matrices, crops.size, SPLIT_RATIO))
             if stops:
                 break
         return Predictions.joined(parts)
 
-    def _logits(self, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits x (B, K, Wx) and y (B, K, Wy) of crops (B, H, W, 3) uint8."""
+    def _said(self, network: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+        """Of crops (B, H, W, 3) uint8 the logits x (B, K, Wx) and y (B, K, Wy), and a refined
+        network's keypoints (B, K, 3)."""
         inputs = self.teaching.normalised(images.permute(0, 3, 1, 2).float())
-        x, y = network(inputs)
-        if not self.flip:
-            return x, y
-        mirrored_x, mirrored_y = network(inputs.flip(-1))
-        pairs = self.teaching.skeleton.flip_pairs
-        back_x, back_y = simcc.flip(mirrored_x, mirrored_y, pairs)
-        return (x + back_x) / 2, (y + back_y) / 2
+        outputs = network(inputs)
+        if self.flip:
+            pairs = self.teaching.skeleton.flip_pairs
+            back = brought_back(network(inputs.flip(-1)), pairs, images.shape[2])
+            outputs = [(one + other) / 2 for one, other in zip(outputs, back, strict=True)]
+        return joined(outputs)

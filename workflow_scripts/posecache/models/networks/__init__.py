@@ -1,7 +1,8 @@
 """Networks by name, and what every network promises.
 
 A network maps normalised RGB crops (B, 3, H, W), float, to SimCC logits x (B, K, 2W) and y
-(B, K, 2H): `contract.SPLIT_RATIO` bins per input px, read as softmax(`contract.BETA` * logits).
+(B, K, 2H): `contract.SPLIT_RATIO` bins per input px, read as softmax(`contract.BETA` * logits). In
+evaluation mode it may give keypoints (B, K, 2) in input px and scores (B, K), too: its predictions.
 The trainer, the export and everything after them know nothing else about it. Where its module has a
 part named `backbone`, another run may start from that part only.
 """
