@@ -237,13 +237,29 @@ def test_a_refiner_learns_over_a_model_that_stays_as_it_was(
     refining = {"init": init, "freeze": ["backbone", "head"], "refine": {"hidden": 8}}
     run = make(sets, tmp_path, **refining)
     began = {name: weight.clone() for name, weight in run.start().model.state_dict().items()}
-    kept, first = run.train().state_dict(), torch.load(init["weights"], weights_only=True)
+    train("refined", run)
+    kept, first = (
+        torch.load(p, weights_only=True) for p in (tmp_path / WEIGHTS_FILE, init["weights"])
+    )
     assert all(torch.equal(kept[name], weight) for name, weight in first.items())
     added = kept.keys() - first.keys()
     assert all(name.startswith("refiner.") for name in added)
     assert sum(not torch.equal(kept[name], began[name]) for name in added) > len(added) / 2
     other = make(sets, tmp_path, **refining | {"refine": {"hidden": 8, "features": 8}})
     assert run.identity != other.identity
+
+    card = Card.load(tmp_path / CARD_FILE)
+    crops = np.random.default_rng(3).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    x, _, keypoints = Session(tmp_path / MODEL_FILE, card, batch=2).run(crops)
+    beneath = Session(trained.folder / MODEL_FILE, Card.load(trained.folder / CARD_FILE), batch=2)
+    assert card.refined
+    np.testing.assert_allclose(x, beneath.run(crops)[0], atol=1e-5)
+    network = run.start().judged.eval()
+    pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).float()
+    with torch.no_grad():
+        *_, expected, scores = network(run.teaching.normalised(pictures))
+    np.testing.assert_allclose(keypoints[..., :2], expected, atol=1e-3)
+    np.testing.assert_allclose(keypoints[..., 2], scores, atol=1e-5)
 
 
 def test_a_network_and_a_loss_of_ones_own_are_trained_like_ours(
