@@ -25,6 +25,7 @@ from posecache.training.recipe import (
     clashes,
     unmoved,
     unrefined,
+    unshaped,
     untaught,
 )
 from posecache.training.room import Wanted
@@ -107,6 +108,7 @@ def trainer(arguments: argparse.Namespace, ranks: Ranks) -> Trainer:
         *clashes(recipe, learning.distil),
         *unmoved(learning.init, learning.freeze, learning.refine),
         *unrefined(learning.refine, recipe, learning.distil),
+        *unshaped(learning.structure, learning.distil, learning.refine),
     ):
         raise ValueError(problem)
     teachers = [] if learning.distil is None else list(learning.distil.teachers)

@@ -62,6 +62,7 @@ def read(options: list[str], kind: type[Settings]) -> Settings:
         (Learning, {"distil": DISTIL | {"decay": "linear", "temperatures": {"1": 4.0, "a": 0.5}}}),
         (Learning, {"distil": DISTIL | {"where": "unlabelled", "confidence": "peak"}}),
         (Learning, {"init": {"weights": "1e3", "part": "whole"}, "freeze": ["head"]}),
+        (Learning, {"structure": {"weight": 0.1, "pairs": "all"}}),
     ],
 )
 def test_settings_survive_the_command_line(kind: type[Settings], given: dict[str, Any]) -> None:

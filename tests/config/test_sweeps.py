@@ -91,6 +91,7 @@ def test_sweeps_share_students_whatever_else_they_sweep() -> None:
          "samples=coco-train+mpii-train"),
         ("coco-t", "init", None, "mpii-t", "init=mpii-t"),
         ("started", "freeze", ["backbone"], [], "freeze=none"),
+        ("coco-t", "structure", None, 0.1, "structure=0.1"),
     ],
 )  # fmt: skip
 def test_any_key_that_makes_another_model_can_be_swept(

@@ -7,6 +7,7 @@ from tiny_run import RECIPE, recipe
 
 import tiny
 from posecache import logits, samples
+from posecache.files import fingerprint
 from posecache.training.identity import identity
 from posecache.training.recipe import Distil, Learning, Recipe
 from posecache.training.stream import TrainingSet
@@ -57,6 +58,25 @@ def test_another_objective_is_another_run(data: TrainingSet) -> None:
 def test_a_switched_off_ablation_is_no_part_of_what_tells_runs_apart() -> None:
     distil = Distil.model_validate(DISTIL | {"decay": "none", "where": "unlabelled"})
     assert distil.identity == DISTIL | {"mode": "equation-8", "where": "unlabelled"}
+
+
+def test_a_run_without_bones_is_what_it_was_before_there_were_any(data: TrainingSet) -> None:
+    learning = Learning.model_validate({"distil": DISTIL})
+    assert learning.distil is not None
+    before = {
+        "recipe": recipe().identity,
+        "distil": learning.distil.identity,
+        "init": None,
+        "samples": [data.samples.fingerprint],
+        "logits": [data.logits["teacher"].fingerprint],
+    }
+    assert identity(recipe(), learning, [data]) == fingerprint(before)
+    weights: list[float | dict[str, Any]] = [0.1, 0.2, {"weight": 0.1, "pairs": "all"}]
+    found = {
+        identity(recipe(), Learning.model_validate({"distil": DISTIL, "structure": w}), [data])
+        for w in weights
+    }
+    assert len(found | {fingerprint(before)}) == 4
 
 
 def test_other_weights_to_start_from_are_another_run(data: TrainingSet, tmp_path: Path) -> None:

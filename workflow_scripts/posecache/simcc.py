@@ -81,6 +81,15 @@ def decode(
     return torch.where(scores.unsqueeze(-1) > 0, bins, -1) / split_ratio, scores
 
 
+def expected(prob_x: Tensor, prob_y: Tensor, split_ratio: float = SPLIT_RATIO) -> Tensor:
+    """The mean positions (B, K, 2), in input px, of distributions (B, K, Wx) and (B, K, Wy)."""
+    places = []
+    for prob in (prob_x, prob_y):
+        bins = torch.arange(prob.shape[-1], device=prob.device, dtype=prob.dtype)
+        places.append(prob @ bins / split_ratio)
+    return torch.stack(places, -1)
+
+
 def swap_order(num_keypoints: int, flip_pairs: Pairs) -> list[int]:
     """Keypoint indices after left and right have changed places."""
     order = list(range(num_keypoints))

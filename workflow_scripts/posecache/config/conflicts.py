@@ -7,7 +7,14 @@ from pathlib import Path
 from posecache import skeletons
 from posecache.config.schema import Config
 from posecache.tables.table import Table
-from posecache.training.recipe import clashes, unjudged, unmoved, unrefined, untaught
+from posecache.training.recipe import (
+    clashes,
+    unjudged,
+    unmoved,
+    unrefined,
+    unshaped,
+    untaught,
+)
 
 PROTOCOL = ("metric", "samples", "rescore", "nms")  # what the benchmarks of a column share
 
@@ -44,9 +51,18 @@ def _recipes(config: Config) -> Iterator[str]:
             unjudged(recipe, config.benchmarks_of(name)),
             unmoved(train.init, train.freeze, refine),
             unrefined(refine, recipe, distil),
+            unshaped(train.structure, distil, refine),
+            _boneless(config, name),
         )
         for clash in chain.from_iterable(found):
             yield f"{config.trained_key(name)}.{clash}"
+
+
+def _boneless(config: Config, model: str) -> Iterator[str]:
+    """A loss of bones where the model's skeleton has none, under the key in question."""
+    structure, name = config.trained[model].structure, config.skeleton(model)
+    if structure is not None and not structure.joined(skeletons.load(name)):
+        yield f"structure.pairs: {structure.pairs}: {name} has none"
 
 
 def _replayed(config: Config) -> Iterator[str]:

@@ -14,7 +14,7 @@ from posecache.logits.settings import Views
 from posecache.models.settings import Import, Refine
 from posecache.settings import Name, Seed, Settings, distinct
 from posecache.stores.manifest import MANIFEST
-from posecache.training.recipe import Distil, Frozen, Init
+from posecache.training.recipe import Distil, Frozen, Init, Structure
 
 Names = Annotated[list[Name], AfterValidator(distinct)]
 SomeNames = Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)]
@@ -30,6 +30,9 @@ class Train(Settings):
     init: Init | None = Field(None, description="first weights, or {weights, part}; null: random")
     freeze: Annotated[list[Frozen], AfterValidator(distinct)] = Field(
         [], description="parts that stay as they start: [backbone], [head], or both under `refine`"
+    )
+    structure: Structure | None = Field(
+        None, description="the loss of bones: its weight, or {weight, pairs}; null: none"
     )
     gpus: PositiveInt = Field(1, description="processes that share the run; on cuda a GPU each")
 

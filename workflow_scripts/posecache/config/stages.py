@@ -170,6 +170,7 @@ class Stages:
                 init=init,
                 freeze=train.freeze,
                 refine=self.config.refine(name),
+                structure=train.structure,
             )
         )
         return options + to_options(self.config.recipe(name)) + to_options(self.validating(name))

@@ -21,7 +21,7 @@ from posecache.training.recipe import Recipe, merge
 Values = Annotated[list[Any], Field(min_length=1), AfterValidator(distinct)]
 
 SHORT = {"alpha": "distil.alpha", "beta": "distil.teachers"}
-SECTIONS = ("distil", "freeze", "init", "refine", "samples", "training")  # that make another model
+SECTIONS = ("distil", "freeze", "init", "refine", "samples", "structure", "training")
 EXPECTED = f"alpha, beta.TEACHER, seed, or a key of a student's {', '.join(SECTIONS)}"
 NAMEABLE = re.compile(r"[A-Za-z0-9_.+-]+")  # "," would end a wildcard where jobs are submitted
 
@@ -130,7 +130,8 @@ def _meaning(student: Mapping[str, Any]) -> tuple[Any, ...]:
     """What an entry with a whole recipe says of the model."""
     found = Student.model_validate(student)
     start = found.init, sorted(found.freeze), found.refine
-    return found.samples, start, found.distil, Recipe.model_validate(found.training)
+    losses = found.distil, found.structure
+    return found.samples, start, losses, Recipe.model_validate(found.training)
 
 
 def _changed(section: Any, path: Sequence[str], value: Any) -> Any:

@@ -125,9 +125,12 @@ class Things:
         }
         if train.freeze:
             values["freeze"] = sorted(train.freeze)
+        skeleton = skeletons.load(self.config.skeleton(name))
         if (refine := self.config.refine(name)) is not None:
-            links = skeletons.load(self.config.skeleton(name)).links
-            values["refine"] = refine.model_dump(mode="json") | {"links": links}
+            values["refine"] = refine.model_dump(mode="json") | {"links": skeleton.links}
+        if train.structure is not None:
+            values["structure"] = train.structure.identity(skeleton)
+        linked = refine is not None or train.structure is not None  # else links are only drawn
         caches = {t: self.config.cached[t] for t in teachers if t in self.config.cached}
         if caches:  # their manifests name skeletons, whose content may be a file's
             known = [skeletons.load(cache.facts.skeleton) for cache in caches.values()]
@@ -149,6 +152,7 @@ class Things:
             files.as_json(values),
             files=tuple(dict.fromkeys(given)),
             parts=tuple(parts),
+            described=tuple(files_of(skeleton.name)) if linked else (),
             beside=tuple(watched),
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from posecache.files import fingerprint, sha256
 from posecache.training.recipe import Learning, Recipe
-from posecache.training.stream import TrainingSet
+from posecache.training.stream import TrainingSet, skeleton_of
 
 
 def identity(recipe: Recipe, learning: Learning, sets: Sequence[TrainingSet]) -> str:
@@ -15,6 +15,8 @@ def identity(recipe: Recipe, learning: Learning, sets: Sequence[TrainingSet]) ->
     added: dict[str, Any] = {"freeze": sorted(learning.freeze)} if learning.freeze else {}
     if learning.refine is not None:
         added["refine"] = learning.refine.model_dump(mode="json")
+    if learning.structure is not None:
+        added["structure"] = learning.structure.identity(skeleton_of(sets))
     return fingerprint(
         {
             "recipe": recipe.identity,

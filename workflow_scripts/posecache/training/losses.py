@@ -20,8 +20,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from posecache import simcc
 from posecache.contract import BETA, SPLIT_RATIO
 from posecache.training.recipe import LABEL_LOSSES, Distil
+from posecache.training.structure import Bones, Told
 
 Pair: TypeAlias = tuple[Tensor, Tensor]  # logits x (B, K, Wx) and y (B, K, Wy)
 
@@ -61,6 +63,7 @@ class Objective:
     distil: Distil | None = None  # None: labels only
     beta: float = BETA  # the 10 of softmax(10 * logits)
     split_ratio: float = SPLIT_RATIO
+    bones: Bones | None = None  # of the structure loss; None: there is none
     _of_labels: LabelLoss = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -75,7 +78,7 @@ class Objective:
         targets: Mapping[str, TeacherTarget],
         total: int | None = None,
     ) -> dict[str, Tensor]:
-        """Unweighted scalars: `L_CK`, and `L_D/{teacher}` for each of `targets`.
+        """Unweighted scalars: `L_CK`, `L_D/{teacher}` for each of `targets`, and `L_S` of bones.
 
         Where these samples are a part of a global batch, `total` is how many that has: the parts'
         scalars add up to the global batch's.
@@ -89,7 +92,24 @@ class Objective:
                 parts[f"L_D/{name}"] = 2 * kl.sum() / (total * kl.shape[1])
             else:
                 parts[f"L_D/{name}"] = kl.sum() / (total * keypoints)
+        if self.bones is not None:
+            loss = self._bone_loss(self.bones, pred, truth, targets)
+            parts["L_S"] = loss.sum() / (total * loss.shape[1])
         return parts
+
+    def _bone_loss(
+        self, bones: Bones, pred: Pair, truth: Truth, targets: Mapping[str, TeacherTarget]
+    ) -> Tensor:
+        """The structure loss of each of L bones: (B, L)."""
+        student = _expected(pred, self.beta, self.split_ratio)
+        told = []
+        for name, target in targets.items():
+            assert self.distil is not None, name
+            places = simcc.expected(target.prob_x, target.prob_y, self.split_ratio)
+            weight, beta = target.peak * target.weight, self.distil.teachers[name]
+            told.append(Told(places=places, weight=weight, indices=target.indices, beta=beta))
+        x, y = (axis.shape[-1] / self.split_ratio for axis in pred)
+        return bones.loss(student, truth.keypoints, truth.weight, told, (x, y))
 
     def _teacher_kl(self, name: str, pred: Pair, truth: Truth, target: TeacherTarget) -> Tensor:
         """`distillation_kl` at the teacher's temperature, times how much it is heard: (B, Kt)."""
@@ -120,7 +140,12 @@ class Objective:
         return loss.sum() / count
 
     def weights(self, progress: float) -> dict[str, float]:
-        """Each part's weight; `progress` is epoch / epochs, in [0, 1).
+        """Each part's weight; `progress` is epoch / epochs, in [0, 1)."""
+        bones = {} if self.bones is None else {"L_S": self.bones.weight}
+        return self._of_points(progress) | bones
+
+    def _of_points(self, progress: float) -> dict[str, float]:
+        """The weights of the parts that compare keypoints.
 
         The authors' framework adds every entry whose name contains "loss", the total among them:
         the parts count once by themselves and once inside the total, and the linear decay reaches
@@ -151,12 +176,14 @@ def label_kl(pred: Pair, truth: Truth, beta: float, split_ratio: float) -> Tenso
 
 def soft_argmax_l2(pred: Pair, truth: Truth, beta: float, split_ratio: float) -> Tensor:
     """Squared distance in input px^2 of the expected position, times weight: (B, K). Eq. 6."""
-    places = []
-    for logits in pred:
-        bins = torch.arange(logits.shape[-1], device=logits.device, dtype=logits.dtype)
-        places.append(torch.softmax(beta * logits, -1) @ bins / split_ratio)
-    distance = torch.stack(places, -1) - truth.keypoints
+    distance = _expected(pred, beta, split_ratio) - truth.keypoints
     return distance.square().sum(-1) * truth.weight
+
+
+def _expected(pred: Pair, beta: float, split_ratio: float) -> Tensor:
+    """The expected positions (B, K, 2) of a student's logits, in input px."""
+    x, y = (torch.softmax(beta * logits, -1) for logits in pred)
+    return simcc.expected(x, y, split_ratio)
 
 
 def kl_discret(pred: Pair, truth: Truth, beta: float) -> Tensor:

@@ -4,6 +4,7 @@ Each field is also an option of `train_student.py`; its description is that opti
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,6 +25,7 @@ from posecache.names import Names
 from posecache.samples.settings import Augmentation
 from posecache.scores.settings import Measure
 from posecache.settings import Name, NonNegative, Seed, Settings, Share, distinct
+from posecache.skeletons import Skeleton
 
 # The losses that compare a student with labels; losses.LabelLoss says what one takes and gives.
 LABEL_LOSSES: Names[Callable[..., Any]] = Names(
@@ -278,6 +280,40 @@ def unrefined(refine: Refine | None, recipe: Recipe, distil: Distil | None) -> I
         yield "distil.temperatures: a refiner learns teachers' poses, which have none"
 
 
+class Structure(Settings):
+    """The loss of bones, pairs of keypoints, beside the other losses (structure.py)."""
+
+    weight: PositiveFloat = Field(description="what it is multiplied by")
+    pairs: Literal["links", "all"] = Field(
+        "links", description="of keypoints: links of the student's skeleton, or all pairs"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _weight_alone(cls, given: Any) -> Any:
+        return {"weight": given} if isinstance(given, int | float) else given
+
+    def joined(self, skeleton: Skeleton) -> list[tuple[int, int]]:
+        """The pairs, the smaller index first, in order."""
+        if self.pairs == "all":
+            return list(combinations(range(skeleton.num_keypoints), 2))
+        return sorted({(min(link), max(link)) for link in skeleton.links})
+
+    def identity(self, skeleton: Skeleton) -> dict[str, Any]:
+        """What tells runs apart: a link, elsewhere only drawn, has a say here."""
+        return {"weight": self.weight, "pairs": self.joined(skeleton)}
+
+
+def unshaped(
+    structure: Structure | None, distil: Distil | None, refine: Refine | None
+) -> Iterator[str]:
+    """Why bones cannot be compared, under the key in question."""
+    if structure is not None and distil is not None and distil.mode == "authors-code":
+        yield "structure: authors-code minimises what the authors' code does, so not bones"
+    if structure is not None and refine is not None:
+        yield "structure: the model beneath a refiner is frozen, and a refiner has its own loss"
+
+
 class Learning(Settings):
     """What a student learns from besides its labels."""
 
@@ -292,6 +328,9 @@ class Learning(Settings):
     )
     refine: Refine | None = Field(
         None, description="a refiner over the frozen model: {} or its settings; null: none"
+    )
+    structure: Structure | None = Field(
+        None, description="the loss of bones: its weight, or {weight, pairs}; null: none"
     )
 
 

@@ -46,6 +46,12 @@ class TrainingSet:
             assert store.n == self.samples.n, f"{name}: {store.n} rows, samples {self.samples.n}"
 
 
+def skeleton_of(sets: Sequence[TrainingSet]) -> Skeleton:
+    """The skeleton of a student of these sets: the union of theirs and of their teachers'."""
+    names = [s.samples.skeleton for s in sets]
+    return skeletons.union([*names, *(store.skeleton for store in sets[0].logits.values())])
+
+
 def shuffled_chunks(counts: Sequence[int], seed: int, epoch: int) -> list[Key]:
     """(set, chunk) of every chunk once; `counts` holds each set's number of chunks."""
     chunks = [(index, chunk) for index, count in enumerate(counts) for chunk in range(count)]

@@ -25,7 +25,8 @@ from posecache.training.recipe import Learning, Recipe, Validating, unjudged
 from posecache.training.refining import Progress
 from posecache.training.resident import Keeping
 from posecache.training.room import Wanted, training_bytes
-from posecache.training.stream import Stream, TrainingSet
+from posecache.training.stream import Stream, TrainingSet, skeleton_of
+from posecache.training.structure import Bones
 from posecache.training.teaching import Teacher, Teaching
 from posecache.training.trainer import ALONE, Trainer
 
@@ -99,8 +100,7 @@ def make_trainer(
         name: Teacher.of(store, skeletons.load(store.skeleton))
         for name, store in sets[0].logits.items()
     }
-    names = [s.samples.skeleton for s in sets] + [t.skeleton.name for t in teachers.values()]
-    skeleton = skeletons.union(names)
+    skeleton = skeleton_of(sets)
     stream = Stream(
         sets,
         skeleton,
@@ -118,7 +118,9 @@ def make_trainer(
         ),
     )
     network = NETWORKS[recipe.network]
-    objective = Objective(label_loss=recipe.loss, distil=learning.distil)
+    structure = learning.structure
+    bones = None if structure is None else Bones.of(structure, skeleton, device)
+    objective = Objective(label_loss=recipe.loss, distil=learning.distil, bones=bones)
     teaching = Teaching(recipe, skeleton, teachers, device, as_authors=objective.as_authors)
     build: Callable[[], nn.Module]
     build = partial(network.build, recipe.variant, skeleton.num_keypoints, recipe.input_size)
