@@ -29,7 +29,8 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, dataset: str) ->
 
 
 @pytest.mark.parametrize(
-    ("dataset", "skeleton"), [("coco", "coco17"), ("mpii", "mpii16"), ("halpe", "halpe26")]
+    ("dataset", "skeleton"),
+    [("coco", "coco17"), ("mpii", "mpii16"), ("halpe", "halpe26"), ("crowdpose", "crowdpose14")],
 )
 def test_the_readers_read_what_was_drawn(tmp_path: Path, dataset: str, skeleton: str) -> None:
     path = write(tmp_path, DemoSet(dataset=dataset, split="val", images=12, seed=3))

@@ -1,4 +1,4 @@
-"""Rendered people written in the real file formats of COCO, MPII and Halpe."""
+"""Rendered people written in the real file formats of COCO, MPII, Halpe and CrowdPose."""
 
 import io
 import json
@@ -13,7 +13,8 @@ import numpy as np
 import scipy.io
 
 from posecache import files, skeletons
-from posecache.datasets.demo.figure import NAMES
+from posecache.datasets.crowdpose import OWN_NAMES
+from posecache.datasets.demo.figure import HEAD_WIDTH, NAMES
 from posecache.datasets.demo.pictures import Label, Picture, pictures
 from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
 from posecache.datasets.mpii_people import boxes
@@ -43,7 +44,7 @@ def write(folder: Path, wanted: DemoSet, threads: int = 1) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
     path = folder / ANNOTATIONS[dataset].format(split=split)
     writers: dict[str, Callable[[list[Picture], str], str | bytes]]
-    writers = {"coco": _coco, "mpii": _mpii, "halpe": _halpe}
+    writers = {"coco": _coco, "mpii": _mpii, "halpe": _halpe, "crowdpose": _crowdpose}
     files.write_atomically(path, writers[dataset](taken, wanted.framed))
     return path
 
@@ -84,7 +85,7 @@ def _coco(taken: list[Picture], framing: str) -> str:
         "keypoints": list(skeleton.keypoints),
         "skeleton": [[a + 1, b + 1] for a, b in skeleton.links],
     }
-    return _json(taken, annotations, category)
+    return _text(_record(taken, annotations, category))
 
 
 def _halpe(taken: list[Picture], framing: str) -> str:
@@ -96,7 +97,47 @@ def _halpe(taken: list[Picture], framing: str) -> str:
         annotation["keypoints"] += padding
         annotations.append(annotation)
     category = {"id": 1, "name": "person", "supercategory": "person", "keypoints": []}
-    return _json(taken, annotations, category | {"skeleton": []})
+    return _text(_record(taken, annotations, category | {"skeleton": []}))
+
+
+def _crowdpose(taken: list[Picture], framing: str) -> str:
+    """CrowdPose JSON: 14 keypoints, `crowdIndex` of each image, no areas and no outlines."""
+    skeleton = skeletons.load("crowdpose14")
+    own = {name: own for own, name in OWN_NAMES.items()}
+    annotations = []
+    for image_id, label in _visible(taken):
+        annotation = _annotation(label, "crowdpose14", framing)
+        kept = ("keypoints", "num_keypoints", "bbox", "iscrowd", "category_id")
+        annotations.append({key: annotation[key] for key in kept} | {"image_id": image_id})
+    category = {
+        "id": 1,
+        "name": "person",
+        "supercategory": "person",
+        "keypoints": [own.get(name, name) for name in skeleton.keypoints],
+        "skeleton": [[a + 1, b + 1] for a, b in skeleton.links],
+    }
+    record = _record(taken, annotations, category)
+    for image in record["images"]:
+        labelled = [a for a in annotations if a["image_id"] == image["id"] and a["num_keypoints"]]
+        image["crowdIndex"] = _crowd_index(labelled)
+    return _text(record)
+
+
+def _crowd_index(people: list[dict[str, Any]]) -> float:
+    """The mean over an image's people of others' keypoints in one's box over one's own; at most 1.
+
+    Source: CrowdPose (arXiv:1812.00324), whose release has none above 1.
+    """
+    if not people:
+        return 0.0
+    triples = np.array([person["keypoints"] for person in people]).reshape(len(people), -1, 3)
+    points, labelled = triples[..., :2], triples[..., 2] > 0
+    boxes = np.array([person["bbox"] for person in people])[:, None, None]
+    inside = (points >= boxes[..., :2]) & (points <= boxes[..., :2] + boxes[..., 2:])
+    within = (inside.all(-1) & labelled).sum(-1)  # (people's boxes, people's keypoints)
+    own = labelled.sum(-1)
+    others = within.sum(1) - within.diagonal()
+    return min(float(np.mean(others / own).round(4)), 1.0)
 
 
 def _visible(taken: list[Picture]) -> list[tuple[int, Label]]:
@@ -131,27 +172,47 @@ def _annotation(label: Label, skeleton: str, framing: str) -> dict[str, Any]:
 
 
 def _box(label: Label, framing: str) -> list[float]:
-    """A person's box xywh: of its visible pixels in COCO, by its position and size in MPII."""
+    """A person's box xywh: of its visible pixels in COCO, by its position and size in MPII; around
+    all keypoints in the picture, hidden or not, in CrowdPose."""
     if framing == "coco":
         return list(label.box)
+    if framing == "crowd":
+        return _around(label)
     center = np.array([label.center]) + 1
     box: list[float] = boxes(center, np.array([label.scale]))[0].round(2).tolist()
     return box
 
 
-def _json(taken: list[Picture], annotations: list[dict[str, Any]], category: dict[str, Any]) -> str:
+def _around(label: Label) -> list[float]:
+    """The box xywh around the keypoints that are labelled, and half a head's width more."""
+    points = label.keypoints[label.visibility > 0]
+    if not len(points):
+        return list(label.box)
+    reach = HEAD_WIDTH * label.height
+    low, high = points.min(0) - reach, points.max(0) + reach
+    box: list[float] = [*low.round(2).tolist(), *(high - low).round(2).tolist()]
+    return box
+
+
+def _record(
+    taken: list[Picture], annotations: list[dict[str, Any]], category: dict[str, Any]
+) -> dict[str, Any]:
+    """A file in COCO's form."""
     images = [
         {"id": i, "file_name": f"{i:012d}.jpg", "width": p.size[0], "height": p.size[1]}
         for i, p in enumerate(taken, start=1)
     ]
     numbered = [a | {"id": number} for number, a in enumerate(annotations, start=1)]
-    record = {
+    return {
         "info": {"description": "posecache demo"},
         "licenses": [],
         "images": images,
         "annotations": numbered,
         "categories": [category],
     }
+
+
+def _text(record: dict[str, Any]) -> str:
     return json.dumps(record) + "\n"
 
 

@@ -1,7 +1,8 @@
-"""Demo pictures: people, clutter and occluders, in two framings that differ as COCO and MPII do.
+"""Demo pictures: people, clutter and occluders, framed as COCO, MPII and CrowdPose do.
 
 COCO-like pictures hold several people of all sizes in everyday poses, often cut by the border;
-MPII-like ones hold one or two whole, larger people in athletic poses, who are sometimes tilted.
+MPII-like ones hold one or two whole, larger people in athletic poses, who are sometimes tilted;
+in CrowdPose-like ones two to six of about one size stand in a row, apart to behind one another.
 """
 
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ class Framing:
     vertical: tuple[float, float]  # range of the pelvis' y, as a share of the picture's height
     athletic: float  # share of people in athletic poses; the others' are everyday ones
     background: tuple[int, int]  # range of its brightness
+    gaps: tuple[float, float] | None = None  # range of neighbours' distance over their height, in a
+    # row; None: people stand anywhere
 
 
 COCO = Framing(
@@ -50,7 +53,17 @@ MPII = Framing(
     athletic=0.42,
     background=(70, 190),
 )
-FRAMINGS = {"coco": COCO, "mpii": MPII}
+CROWD = Framing(
+    size=(400, 240),
+    people=(0, 0.2, 0.25, 0.25, 0.2, 0.1),
+    heights=(100, 200),
+    margin=0.08,
+    vertical=(0.45, 0.6),
+    athletic=0.32,
+    background=(80, 200),
+    gaps=(0.06, 0.9),
+)
+FRAMINGS = {"coco": COCO, "mpii": MPII, "crowd": CROWD}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +106,8 @@ def take(framing: Framing, rng: np.random.Generator) -> Picture:
     image = _background(framing, rng)
     owner = np.zeros(image.shape[:2], np.uint8)
     count = 1 + int(rng.choice(len(framing.people), p=framing.people))
-    people = sorted((_place(framing, rng) for _ in range(count)), key=lambda p: p.height)
+    row = _crowd(framing, rng, count) if framing.gaps else _anywhere(framing, rng, count)
+    people = sorted(row, key=lambda p: p.height)
     for index, person in enumerate(people, start=1):
         figure.render(person, image, owner, index)
     if rng.random() < 0.5:
@@ -107,14 +121,43 @@ def take(framing: Framing, rng: np.random.Generator) -> Picture:
     return Picture(jpeg=jpeg.tobytes(), size=framing.size, labels=labels)
 
 
+def _anywhere(framing: Framing, rng: np.random.Generator, count: int) -> list[Person]:
+    """People who have nothing to do with each other."""
+    return [_place(framing, rng) for _ in range(count)]
+
+
 def _place(framing: Framing, rng: np.random.Generator) -> Person:
     width, height = framing.size
-    low, high = framing.heights
-    tall = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    tall = _tall(framing.heights, rng)
     x = rng.uniform(framing.margin, 1 - framing.margin) * width
     y = rng.uniform(*framing.vertical) * height
+    return _person(framing, rng, (x, y), tall)
+
+
+def _tall(heights: tuple[float, float], rng: np.random.Generator) -> float:
+    low, high = heights
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _person(
+    framing: Framing, rng: np.random.Generator, center: tuple[float, float], tall: float
+) -> Person:
     style: Style = "athletic" if rng.random() < framing.athletic else "everyday"
-    return figure.draw_person(rng, style, (x, y), tall)
+    return figure.draw_person(rng, style, center, tall)
+
+
+def _crowd(framing: Framing, rng: np.random.Generator, count: int) -> list[Person]:
+    """People side by side, at distances that are much the same in one picture."""
+    assert framing.gaps is not None
+    width, height = framing.size
+    tall, widest = _tall(framing.heights, rng), width * (1 - 2 * framing.margin)
+    gap = min(tall * rng.uniform(*framing.gaps), widest / (count - 1))
+    free = (widest - gap * (count - 1)) / 2
+    x = width / 2 + rng.uniform(-free, free) + gap * (np.arange(count) - (count - 1) / 2)
+    x += gap * rng.normal(0, 0.15, count)
+    y = rng.uniform(*framing.vertical) * height + tall * rng.normal(0, 0.05, count)
+    heights = tall * np.exp(rng.normal(0, 0.12, count))
+    return [_person(framing, rng, (x[i], y[i]), float(heights[i])) for i in range(count)]
 
 
 def _background(framing: Framing, rng: np.random.Generator) -> np.ndarray:
