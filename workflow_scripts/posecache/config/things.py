@@ -168,7 +168,7 @@ class Things:
         return {
             "every": self.config.recipe(model).validate_epochs,
             "flip": self.config.logits.flip,
-            "benchmarks": {name: self._measure(name) for name in self.validated_on(model)},
+            "benchmarks": {name: self._measure(model, name) for name in self.validated_on(model)},
         }
 
     def _logits(self, model: str, samples: str) -> Thing:
@@ -178,19 +178,21 @@ class Things:
 
     def _score(self, model: str, benchmark: str) -> Thing:
         entry = self.config.benchmarks[benchmark]
-        other, values = entry.shared_with, self._measure(benchmark)
+        other, values = entry.shared_with, self._measure(model, benchmark)
         parts = (self.find("logits", model, entry.samples), self.find("samples", entry.samples))
         described = () if other is None else tuple(files_of(other))
         return Thing(
             "score", (model, benchmark), files.as_json(values), parts=parts, described=described
         )
 
-    def _measure(self, benchmark: str) -> dict[str, Any]:
-        """What a benchmark measures."""
-        entry = self.config.benchmarks[benchmark]
+    def _measure(self, model: str, benchmark: str) -> dict[str, Any]:
+        """What a benchmark measures of a model."""
+        entry, own = self.config.benchmarks[benchmark], skeletons.load(self.config.skeleton(model))
+        derived = own.derived_among(self.config.benchmark_skeleton(benchmark))
         return {
             "shared_with": entry.shared_with and skeletons.load(entry.shared_with).keypoints,
             **entry.model_dump(mode="json", exclude={"samples", "shared_with"}),
+            **({"derived": derived} if derived else {}),
         }
 
     def _table(self, name: str) -> Thing:
