@@ -101,9 +101,10 @@ def _scored(config: Config) -> Iterator[tuple[str, str, str]]:
     for name, run in config.runs.items():
         for benchmark in run.benchmarks or []:
             yield f"{config.trained_key(name)}.benchmarks", name, benchmark
-    for name, benchmarks in config.tables.teachers.items():
-        for benchmark in benchmarks:
-            yield f"tables.teachers.{name}", name, benchmark
+    for key, listed in config.tables.listed.items():
+        for name, benchmarks in listed.items():
+            for benchmark in benchmarks:
+                yield f"{key}.{name}", name, benchmark
     for name, entry in config.own_tables.items():
         own = name in config.tables.own
         key = f"tables.own.{name}" if own else f"sweeps.{name.removeprefix('sweep_')}"

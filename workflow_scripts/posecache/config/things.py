@@ -17,7 +17,7 @@ from posecache.logits.settings import Caching
 from posecache.skeletons import files_of
 from posecache.stores.manifest import MANIFEST
 from posecache.stores.settings import Cut
-from posecache.tables.specs import TABLES
+from posecache.tables.specs import TABLES, admitted
 from posecache.tables.table import Table
 
 
@@ -205,6 +205,8 @@ class Things:
         else:
             playing = {row.model for row in TABLES[name].rows}
             values["parts"] = {p: m for p, m in tables.parts.items() if p in playing}
+            rivals = admitted(name, tables.rivals)
+            values |= {"rivals": rivals} if rivals else {}
         return Thing(
             "table",
             (name,),
@@ -254,9 +256,15 @@ class Things:
     @property
     def scores(self) -> list[tuple[str, str]]:
         """(model, benchmark) of every score that the configuration asks for."""
-        own = [(run, name) for run in self.config.runs for name in self.config.benchmarks_of(run)]
         listed = [score for table in self.tables for score in self.table_scores(table)]
-        return list(dict.fromkeys([*own, *listed]))
+        return list(dict.fromkeys([*self.own_scores, *listed]))
+
+    @property
+    def own_scores(self) -> list[tuple[str, str]]:
+        """Those that are asked for whatever tables there are, of students' runs and of rivals."""
+        runs = {run: self.config.benchmarks_of(run) for run in self.config.runs}
+        scored = runs | self.config.tables.rivals
+        return [(model, name) for model, names in scored.items() for name in names]
 
     @property
     def tables(self) -> dict[str, Table]:
