@@ -180,6 +180,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "benchmarks.*.nms": ("benchmarks.own.nms", None),
     "tables.paper": ("tables.paper.II.mpii", "teacher-mpii"),
     "tables.teachers": ("tables.teachers.teacher-mpii", ["mpii", "mpii-shared12"]),
+    "tables.rivals": ("tables.rivals", {"teacher-coco": ["halpe-union21"]}),
     "tables.own.*.title": ("tables.own.mine.title", "Other"),
     "tables.own.*.rows": ("tables.own.mine.rows", {"other": "more"}),
     "tables.own.*.columns": ("tables.own.mine.columns", {"AR": ["own", "AR"]}),

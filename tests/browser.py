@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "chromium"
+PATIENCE = 600_000  # ms; what is waited for is a state, which a busy machine reaches late
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -22,7 +23,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip(f"no {CHROMIUM} here (Debian's package)")
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE)
         try:
             yield opened
         finally:
@@ -34,6 +35,7 @@ class Watched:
 
     def __init__(self, page: Page, path: Path) -> None:
         self.page = page
+        page.set_default_timeout(PATIENCE)
         self.asked: set[str] = set()
         self.complaints: list[str] = []
         page.on("request", lambda request: self.asked.add(request.url.partition(":")[0]))

@@ -6,6 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no reason to fail, and neither are examples that another run would not draw.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 # A shell lets what it runs in the background ignore Ctrl-C, and so what that starts in its turn.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -36,7 +36,7 @@ def test_it_trains_with_cached_and_with_live_teachers(
     gpu: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     people = gpu.make_people(3)
-    bench = gpu.Bench(people, tmp_path, "cpu", 1, 2, 8, time.monotonic() + 600)
+    bench = gpu.Bench(people, tmp_path, "cpu", 1, 2, 8, time.monotonic() + 1e6)
     small = {"variant": VARIANT, "input_size": (32, 32), "batch_size": 4}
     recipe = bench.recipe("s", 4).model_copy(update=small)
 

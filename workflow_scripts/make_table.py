@@ -13,7 +13,7 @@ from posecache.report.figures import as_png
 from posecache.stage import run_stage
 from posecache.tables import making, markdown
 from posecache.tables.settings import OwnTable
-from posecache.tables.specs import TABLES, cast
+from posecache.tables.specs import OPEN, TABLES, cast
 from posecache.tables.sweeps import SweptTable
 from posecache.tables.table import Table
 
@@ -49,6 +49,13 @@ def options() -> argparse.ArgumentParser:
         help="which model plays which part of a published table, as tiny.unified=unified-t",
     )
     parser.add_argument(
+        "--rivals",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help=f"further models with a row in {' or '.join(OPEN)}",
+    )
+    parser.add_argument(
         "--teachers",
         type=benchmarks,
         nargs="*",
@@ -68,7 +75,9 @@ def described(arguments: argparse.Namespace) -> Table:
         return own.table()
     if arguments.table not in TABLES:
         raise ValueError(f"unknown table {arguments.table!r}, expected one of {', '.join(TABLES)}")
-    table = cast(arguments.table, dict(arguments.models))
+    if arguments.rivals and arguments.table not in OPEN:
+        raise ValueError(f"{arguments.table}: --rivals have rows in {' and '.join(OPEN)} alone")
+    table = cast(arguments.table, dict(arguments.models), arguments.rivals)
     if table is None:
         raise ValueError(f"{arguments.table}: --models leave parts without a model")
     return table

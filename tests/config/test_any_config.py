@@ -68,7 +68,7 @@ def plan(found: config.Config) -> None:
     assert bool(stages.everything) == bool(found.students or stages.things.tables)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_any_change_is_right_or_one_line(data: st.DataObject) -> None:
     teachers = DEMO["teachers"] | {"third": IMPORTED}
@@ -87,7 +87,7 @@ def test_any_change_is_right_or_one_line(data: st.DataObject) -> None:
 LETTERS = st.text("ab:{}[]&*<>-'\" \n#|!?%,1e.~", max_size=40)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(text=LETTERS)
 def test_any_text_is_yaml_or_one_line_with_its_place(text: str) -> None:
     message = "mine.yaml"

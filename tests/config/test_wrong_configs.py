@@ -205,6 +205,9 @@ CASES: list[tuple[str, Any, str]] = [
     ("tables.paper.tiny.huge", "coco-t", "tables.paper: unknown name 'tiny.huge', expected one of"),
     ("tables.teachers", {"teacher-coco": ["x"]}, "tables.teachers.teacher-coco: unknown name 'x'"),
     ("tables.teachers", {"coco-t": ["coco"]}, "tables.teachers: unknown name 'coco-t'"),
+    ("tables.rivals", {"teacher-coco": ["x"]}, "tables.rivals.teacher-coco: unknown name 'x'"),
+    ("tables.rivals", {"coco-t": ["coco"]}, "tables.rivals: unknown name 'coco-t'"),
+    ("tables.rivals", {"teacher-coco": []}, "teacher-coco: list should have at least 1 item"),
     ("tables.own", {"a": TABLE | {"rows": ["x"]}}, "tables.own.a.rows: unknown name 'x'"),
     ("tables.own", {"a": TABLE | {"rows": []}}, "tables.own.a.rows: dictionary should have at lea"),
     ("tables.own", {"a": TABLE | {"columns": {"AP": ["x", "AP"]}}}, "own.a.columns.AP: unknown na"),
@@ -374,6 +377,10 @@ def toes(tmp_path_factory: pytest.TempPathFactory) -> str:
         (
             {"samples.coco-val.skeleton": "TOES", "tables.teachers": {"teacher-mpii": ["coco"]}},
             r"tables\.teachers\.teacher-mpii: teacher-mpii predicts no keypoint that coco counts",
+        ),
+        (
+            {"samples.coco-val.skeleton": "TOES", "tables.rivals": {"teacher-mpii": ["coco"]}},
+            r"tables\.rivals\.teacher-mpii: teacher-mpii predicts no keypoint that coco counts",
         ),
         (
             {"samples.coco-val.skeleton": "TOES", "tables.own": {"a": TABLE}},

@@ -76,7 +76,7 @@ def refusal(folder: Path, kind: str, content: str) -> str | None:
 def test_a_changed_file_is_read_or_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     outcomes = Counter[str]()
 
-    @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=500, suppress_health_check=list(HealthCheck))
     @given(content=mutated(small(RECORDS[kind])))
     def check(content: str) -> None:
         line = refusal(tmp_path, kind, content)

@@ -37,6 +37,7 @@ def experiment() -> dict[str, Any]:
         "students": {"student": {"samples": ["people"],
                                  "distil": {"alpha": 0.5, "teachers": {"teacher": 0.5}}}},
         "benchmarks": {"ap": {"samples": "people", "metric": "oks"}},
+        "compute": {"memory_mb": 10},
     }  # fmt: skip
 
 

@@ -252,4 +252,4 @@ def test_the_manifest_tells_how_fast_it_was(tmp_path: Path) -> None:
     assert 0 < runtime["seconds_inference"] < runtime["seconds_elapsed"] < passed
     for step in ("decoding", "inference", "writing", "elapsed"):
         total = sum(shard[f"seconds_{step}"] for shard in runtime["by_shard"])
-        assert runtime["samples_per_s"][step] == pytest.approx(10 / total, rel=0.2)
+        assert runtime["samples_per_s"][step] == pytest.approx(10 / total, rel=0.2, abs=0.06)

@@ -76,7 +76,7 @@ def test_a_look_counts_as_far_as_its_mass_lies_inside(tmp_path: Path) -> None:
     np.testing.assert_allclose(flat[0, 0] - flat[0, 0, 0], 0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**31), looks=st.integers(1, 5), name=st.sampled_from([*ENCODINGS]))
 def test_what_is_kept_is_the_mixture_and_no_arg_max_moves(
     seed: int, looks: int, name: str, tmp_path_factory: pytest.TempPathFactory

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny
@@ -78,7 +78,6 @@ NAMES = st.sampled_from(["a", "b", "a.jpg", "long/name.jpg"])
 PERSONS = st.lists(st.tuples(NAMES, st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=12)
 
 
-@settings(deadline=None)
 @given(mine=PERSONS, theirs=PERSONS)
 def test_rows_are_found_as_by_looking_at_each(mine: list[Person], theirs: list[Person]) -> None:
     rows = people(mine).rows_in(people(theirs))

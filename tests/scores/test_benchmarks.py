@@ -119,6 +119,12 @@ def test_halpe_is_scored_on_the_21_with_its_own_sigmas_and_the_thoraxs(tmp_path:
     assert sorted(protocol["keypoints"]) == sorted(skeletons.load(UNION).keypoints)
     sigmas = dict(zip(protocol["keypoints"], protocol["sigmas"], strict=True))
     assert (sigmas["pelvis"], sigmas["thorax"]) == (0.066, 0.026)  # Halpe's and MPII's
+    assert score["derived"] == {}
+    rival = logits.open(perfect(tmp_path / "rival", store, "halpe26"), samples=store)
+    score = evaluate("halpe", Measure(metric="oks", shared_with=UNION), rival, store)
+    assert score["metrics"]["AP"] == pytest.approx(100)  # the thorax is the labels' own midpoint
+    assert score["derived"] == {"thorax": ["left_shoulder", "right_shoulder"]}
+    assert score["num_keypoints"] == 26
 
 
 def test_restrict_keeps_the_named_keypoints_and_counts_them_again() -> None:

@@ -65,6 +65,10 @@ def test_a_right_file_is_read(tmp_path: Path, name: str) -> None:
         ({"links": "[[nose, tail]]"}, "links: 'tail' is no keypoint"),
         ({"lower": "null"}, "lower: expected `array`, got `null`"),
         ({"lower": "[tail]"}, "lower: 'tail' is no keypoint"),
+        ({"derived": "[tail]"}, "derived: expected `object`, got `array`"),
+        ({"derived": "{eyes: []}"}, r"derived\[...\]: expected `array` of length >= 1"),
+        ({"derived": "{eyes: [tail]}"}, "derived.eyes: 'tail' is no keypoint"),
+        ({"derived": "{nose: [left_eye]}"}, "derived: 'nose' is a keypoint of its own"),
         ({"links": "[["}, "not YAML"),
         ({"links": "2024-13-45"}, "not YAML"),  # a date, says YAML
         ({"links": "[" * 900}, "not YAML|nested too deeply"),

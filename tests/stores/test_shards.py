@@ -39,7 +39,7 @@ def file(folder: Path, shard: int, axes: int = 2) -> Path:
     return folder.joinpath("c", str(shard), *["0"] * (axes - 1))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     packed=st.booleans(),
     dtype=st.sampled_from(["float16", "float32", "uint8", "int64"]),

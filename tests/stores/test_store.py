@@ -13,7 +13,7 @@ from posecache.stores.store import Store
 from posecache.stores.writer import Writer
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(rows=st.integers(1, 13))
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, rows: int) -> None:
     folder = tmp_path_factory.mktemp("store")

@@ -17,7 +17,7 @@ from posecache.training.shares import Sum
 def sums(count: int) -> list[Sum]:
     """What adds up the tensors of `count` threads."""
     given: list[Tensor] = [torch.empty(0)] * count
-    barrier = Barrier(count, timeout=60)
+    barrier = Barrier(count, timeout=3600)
 
     def of(rank: int) -> Sum:
         def total(values: Tensor) -> Tensor:

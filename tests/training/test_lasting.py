@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tiny_own import PAUSE
 from tiny_run import RECIPE, recipe
 
 from demo_config import ROOT
@@ -24,8 +25,8 @@ HOW: dict[str, Any] = {**RECIPE, "epochs": EPOCHS, "batch_size": 1, "checkpoint_
 DISTIL = {"alpha": 0.3, "teachers": {"teacher": 0.5}}
 
 
-def start(data: TrainingSet, out: Path, **changes: Any) -> subprocess.Popen[str]:
-    """Begin a run of the stage script with dropout in its network."""
+def start(data: TrainingSet, out: Path, pause: float = 0, **changes: Any) -> subprocess.Popen[str]:
+    """Begin a run of the stage script with dropout in its network, `pause` s before each step."""
     network = {"network": "tiny_own:DROPPING", "variant": 4}
     options = to_options(recipe(**HOW | network | changes))
     options += to_options(Learning.model_validate({"distil": DISTIL}))
@@ -36,7 +37,7 @@ def start(data: TrainingSet, out: Path, **changes: Any) -> subprocess.Popen[str]
         [sys.executable, script, "--name", "tiny", "--out", str(out), *stores, *options],
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), PAUSE: str(pause)},
     )
 
 
@@ -52,7 +53,7 @@ def stop(data: TrainingSet, out: Path, number: int, **changes: Any) -> tuple[int
     """Begin a run, signal it once it has written a checkpoint; its exit code and its log."""
     path = out / "checkpoint.pt"
     before = path.stat().st_mtime_ns if path.exists() else None
-    with start(data, out, **changes) as process:
+    with start(data, out, pause=0.1, **changes) as process:
         while not path.exists() or path.stat().st_mtime_ns == before:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.01)

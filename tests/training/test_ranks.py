@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_own import PAUSE
 from tiny_run import RECIPE, recipe
 
 import tiny
@@ -57,9 +58,9 @@ class Stores:
         make_trainer(sets, how, LEARNING, out, memory_mb=10, device=device).train(stops)
 
     def start(
-        self, out: Path, gpus: int, device: str = "cpu", **changes: Any
+        self, out: Path, gpus: int, device: str = "cpu", pause: float = 0, **changes: Any
     ) -> subprocess.Popen[str]:
-        """Begin a run of the stage script."""
+        """Begin a run of the stage script; `pause` is in seconds, before each step."""
         given = [f"{name}={folder}" for name, stores in self.logits.items() for folder in stores]
         options = [*to_options(recipe(**HOW | changes)), *to_options(LEARNING)]
         script = str(ROOT / "workflow_scripts" / "train_student.py")
@@ -69,7 +70,7 @@ class Stores:
              "--samples", *map(str, self.samples), "--logits", *given, *options],
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), PAUSE: str(pause)},
         )  # fmt: skip
 
 
@@ -108,10 +109,10 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
 
 
 def begun(stores: Stores, out: Path) -> subprocess.Popen[str]:
-    """Two processes that have written a checkpoint."""
+    """Two processes that have written a checkpoint, and have more than ten steps to go."""
     path = out / "checkpoint.pt"
     before = path.stat().st_mtime_ns if path.exists() else None
-    process = stores.start(out, gpus=2, checkpoint_minutes=1e-9)
+    process = stores.start(out, gpus=2, pause=1.0, checkpoint_minutes=1e-9)
     while not path.exists() or path.stat().st_mtime_ns == before:
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.02)
@@ -199,7 +200,7 @@ def test_none_outlives_the_first(stores: Stores, tmp_path: Path) -> None:
     second = other(process)
     process.kill()
     finish(process)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 600
     while runs(second) and time.monotonic() < until:
         time.sleep(0.05)
     assert not runs(second)

@@ -183,6 +183,20 @@ def test_crowds_are_rendered_beside_the_demo_which_stays_as_it_is(tmp_path: Path
     }
 
 
+def test_rivals_are_run_over_what_they_are_scored_on(tmp_path: Path) -> None:
+    study = load("rivals")
+    lay_out(tmp_path, study)
+    plan = dry_run(tmp_path, "rivals")
+    for rival in study.tables.rivals:
+        for samples in ("halpe-val2017", "coco2017-val", "mpii-official-val"):
+            assert f"output: results/logits/{rival}/{samples}/manifest.json" in plan
+        assert f"logits/{rival}/coco2017-train" not in plan
+    for table in ("table5", "rivals"):
+        assert f"output: results/rivals/tables/{table}.csv" in plan
+        models = [row.model for row in study.filled_tables[table].rows]
+        assert models[-3:] == [f"rtmpose-{size}-halpe26" for size in "tsm"]
+
+
 def test_each_ablation_is_one_student_beside_the_demos(tmp_path: Path) -> None:
     study, workdir = load("ablations"), Workdir(tmp_path)
     ablations = {name for name in study.students if name not in load("demo-seeds").students}

@@ -153,9 +153,9 @@ def test_other_views_rerun_the_teachers_training_caches_and_their_students(
 
 def test_a_model_is_trained_after_the_one_that_it_starts_from(finished: Workdir) -> None:
     def start(record: dict[str, Any]) -> None:
-        record["students"]["mpii-s"]["init"] = "coco-t"
+        record["students"]["unified-s"]["init"] = "coco-t"
 
-    own = after_training("mpii-s", benchmarks=("mpii", "coco", "coco-shared12"))
+    own = after_training("unified-s")
     assert finished.planned(start) == own
 
     def change(record: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ def store(workdir: Workdir) -> dict[str, Any]:
     return {k: v for k, v in manifest.items() if k not in ("runtime", "digest")}
 
 
-def wait(condition: Callable[[], Any], patience: float = 240) -> None:
+def wait(condition: Callable[[], Any], patience: float = 1800) -> None:
     """Go on once something is so."""
     end = time.monotonic() + patience
     while not condition():

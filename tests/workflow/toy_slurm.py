@@ -4,20 +4,21 @@ No file outside of the folder is touched, and ports are free ones, so several ca
 """
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 NEEDED = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "setpriv")
 PATH = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
 GPUS = {"n1": ("/dev/null", "/dev/zero"), "n2": ("/dev/full", "/dev/random")}  # none is one
-PATIENCE = 60.0  # s, longer than KillWait
+PATIENCE = 600.0  # s, longer than KillWait
 
 CONFIGURATION = """\
 ClusterName=toy
@@ -43,6 +44,7 @@ StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool/%n
 SlurmdParameters=config_overrides
 KillWait=30
+MinJobAge=86400
 InactiveLimit=0
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
@@ -74,7 +76,12 @@ class Slurm:
     def ask(self, *command: str) -> str:
         """What one of Slurm's commands says."""
         return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=True, timeout=60
+            command,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE,
         ).stdout
 
     def queue(self, form: str) -> list[str]:
@@ -141,13 +148,16 @@ def _lay_out(folder: Path) -> Slurm:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for found in sockets:
-        found.bind(("127.0.0.1", 0))
-    ports = [found.getsockname()[1] for found in sockets]
-    for found in sockets:
-        found.close()
-    return ports
+    """Ports that nobody listens on, below those that a system gives to whoever asks for any."""
+    ports = random.SystemRandom().sample(range(10_000, 30_000), 1000)
+    return [port for port in ports if _is_free(port)][:count]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as found, suppress(OSError):
+        found.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def _until(condition: Callable[[], bool]) -> None:

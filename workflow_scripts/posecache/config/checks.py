@@ -14,7 +14,7 @@ from posecache.models.settings import is_checkpoint
 from posecache.runs import student_of
 from posecache.scores.settings import NUMBERS
 from posecache.settings import explain
-from posecache.tables.specs import PARTS, TABLES
+from posecache.tables.specs import PARTS, TABLES, TAKEN
 from posecache.training.recipe import Recipe, merge
 
 
@@ -119,9 +119,12 @@ def _published_tables(config: Config) -> Iterator[str]:
     yield from _unknown("tables.paper", config.tables.parts, PARTS)
     for part, name in config.tables.parts.items():
         yield from _unknown(f"tables.paper.{part}", [name], models)
-    for name, benchmarks in config.tables.teachers.items():
-        yield from _unknown("tables.teachers", [name], config.teachers)
-        yield from _unknown(f"tables.teachers.{name}", benchmarks, config.benchmarks)
+    for key, listed in config.tables.listed.items():
+        for name, benchmarks in listed.items():
+            yield from _unknown(key, [name], config.teachers)
+            yield from _unknown(f"{key}.{name}", benchmarks, config.benchmarks)
+    for name in config.tables.rivals.keys() & TAKEN:
+        yield f"tables.rivals: {name!r} is what a row of the published tables is called"
 
 
 def _own_tables(config: Config) -> Iterator[str]:

@@ -108,7 +108,7 @@ def _keypoints(config: Config) -> Iterator[str]:
             yield f"benchmarks.{name}.shared_with: {benchmark.shared_with} has no keypoint of {own}"
     for key, model, benchmark_name in _scored(config):
         known = skeletons.load(config.skeleton(model))
-        if not skeletons.shared(config.benchmark_skeleton(benchmark_name), known):
+        if not set(config.benchmark_skeleton(benchmark_name).keypoints) & set(known.names):
             yield f"{key}: {model} predicts no keypoint that {benchmark_name} counts"
 
 
@@ -117,9 +117,10 @@ def _scored(config: Config) -> Iterator[tuple[str, str, str]]:
     for name, run in config.runs.items():
         for benchmark in run.benchmarks or []:
             yield f"{config.trained_key(name)}.benchmarks", name, benchmark
-    for name, benchmarks in config.tables.teachers.items():
-        for benchmark in benchmarks:
-            yield f"tables.teachers.{name}", name, benchmark
+    for key, listed in config.tables.listed.items():
+        for name, benchmarks in listed.items():
+            for benchmark in benchmarks:
+                yield f"{key}.{name}", name, benchmark
     for name, entry in config.own_tables.items():
         own = name in config.tables.own
         key = f"tables.own.{name}" if own else f"sweeps.{name.removeprefix('sweep_')}"

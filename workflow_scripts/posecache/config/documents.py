@@ -22,7 +22,7 @@ NAMED = [
     for key in (
         "demo.sets", "samples", "teachers", "students", "benchmarks",
         "students.*.distil.teachers", "students.*.distil.temperatures",
-        "tables.paper", "tables.paper.*", "tables.teachers",
+        "tables.paper", "tables.paper.*", "tables.teachers", "tables.rivals",
         "tables.own", "tables.own.*.rows", "tables.own.*.columns",
         "sweeps", "sweeps.*", "sweeps.*.columns",
         "annotations", "active_learning",

@@ -17,12 +17,12 @@ from posecache.config.models import (
     HomeTrainedTeacher,
     ImportedTeacher,
     Seeds,
-    SomeNames,
     Student,
     Teacher,
     Train,
 )
 from posecache.config.sweeps import Sweep, Variant, entry_of, text, variants
+from posecache.config.tables import Tables
 from posecache.datasets.demo.settings import ANNOTATIONS, DemoSet
 from posecache.datasets.settings import AnnotationFiles
 from posecache.logits.settings import BATCH, Caching, Views
@@ -32,7 +32,7 @@ from posecache.samples.settings import Crops
 from posecache.scores.settings import HEADLINES, Measure
 from posecache.settings import Folder, ModelName, Name, Settings
 from posecache.tables.settings import OwnTable
-from posecache.tables.specs import TABLES, cast
+from posecache.tables.specs import TABLES, admitted, cast
 from posecache.tables.sweeps import SweptTable
 from posecache.tables.table import Table
 from posecache.training.recipe import Distil, Recipe, merge
@@ -82,21 +82,6 @@ class Benchmark(Measure):
     """A metric over a sample set."""
 
     samples: Name = Field(description="name of the sample set")
-
-
-class Tables(Settings):
-    """The tables beside the scores."""
-
-    paper: dict[Name, dict[Name, ModelName]] = Field(
-        {}, description="the model for each part of the published tables, by size and part"
-    )
-    teachers: dict[Name, SomeNames] = Field({}, description="their benchmarks, below Table 1")
-    own: dict[Name, OwnTable] = Field({}, description="tables of your own, by name")
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """Model names by published part, such as `tiny.unified` or `I.coco`."""
-        return {f"{s}.{role}": m for s, roles in self.paper.items() for role, m in roles.items()}
 
 
 class Report(Settings):
@@ -335,9 +320,10 @@ class Config(Settings):
 
     def benchmarks_of(self, model: str) -> list[str]:
         """The benchmarks on which a trained model is scored by itself: a student's run, or a
-        teacher that Table 1 lists."""
+        teacher that Table 1 lists or that is a rival."""
         if model not in self.runs:
-            return self.tables.teachers.get(model, [])
+            listed = self.tables.listed.values()
+            return list(dict.fromkeys(name for names in listed for name in names.get(model, [])))
         named = self.runs[model].benchmarks
         if named is not None:
             return named
@@ -381,7 +367,8 @@ class Config(Settings):
     @property
     def filled_tables(self) -> dict[str, Table]:
         """Every table for which there are models and benchmarks."""
-        published = {name: cast(name, self.tables.parts) for name in TABLES}
+        rivals = {name: admitted(name, self.tables.rivals) for name in TABLES}
+        published = {name: cast(name, self.tables.parts, rivals[name]) for name in TABLES}
         own = {name: entry.table() for name, entry in self.own_tables.items()}
         return {
             name: table

@@ -16,7 +16,7 @@ from posecache.labelling.settings import Annotating, Ranking
 from posecache.models.settings import Import
 from posecache.samples.settings import Expected
 from posecache.scores.settings import Measure
-from posecache.tables.specs import TABLES
+from posecache.tables.specs import TABLES, admitted
 from posecache.training.recipe import Learning, Validating
 
 RULES = {
@@ -215,11 +215,12 @@ class Stages:
             return [*options, kind, as_yaml(own.model_dump(mode="json"))]
         parts = {row.model for row in TABLES[name].rows}
         models = [f"{part}={model}" for part, model in tables.parts.items() if part in parts]
-        options += ["--models", *models]
         listed = [
             f"{teacher}:{','.join(names)}" for teacher, names in self.things.listed(name).items()
         ]
-        return options + (["--teachers", *listed] if listed else [])
+        rivals = admitted(name, tables.rivals)
+        rest = {"--models": models, "--rivals": rivals, "--teachers": listed}
+        return options + [text for key, given in rest.items() if given for text in (key, *given)]
 
     def annotate(self, name: str) -> list[str]:
         """Options of annotate.py."""
@@ -240,15 +241,11 @@ class Stages:
 
     @property
     def wanted(self) -> list[Job]:
-        """What makes each student's runs, their scores, every table, what models say, and the
-        report page."""
+        """What makes each student's runs, their scores and rivals', every table, what models say,
+        and the report page."""
         config = self.config
         models = [self.job("model", run) for run in config.runs]
-        scores = [
-            self.job("score", run, benchmark)
-            for run in config.runs
-            for benchmark in config.benchmarks_of(run)
-        ]
+        scores = [self.job("score", *score) for score in self.things.own_scores]
         said = [self.job("annotations", name) for name in config.annotations]
         said += [self.job("active_learning", name) for name in config.active_learning]
         tables = [self.job("table", name) for name in self.things.tables]

@@ -17,7 +17,7 @@ from posecache.logits.settings import Caching
 from posecache.skeletons import files_of
 from posecache.stores.manifest import MANIFEST
 from posecache.stores.settings import Cut
-from posecache.tables.specs import TABLES
+from posecache.tables.specs import TABLES, admitted
 from posecache.tables.table import Table
 
 
@@ -172,7 +172,7 @@ class Things:
         return {
             "every": self.config.recipe(model).validate_epochs,
             "flip": self.config.logits.flip,
-            "benchmarks": {name: self._measure(name) for name in self.validated_on(model)},
+            "benchmarks": {name: self._measure(model, name) for name in self.validated_on(model)},
         }
 
     def _logits(self, model: str, samples: str) -> Thing:
@@ -182,19 +182,21 @@ class Things:
 
     def _score(self, model: str, benchmark: str) -> Thing:
         entry = self.config.benchmarks[benchmark]
-        other, values = entry.shared_with, self._measure(benchmark)
+        other, values = entry.shared_with, self._measure(model, benchmark)
         parts = (self.find("logits", model, entry.samples), self.find("samples", entry.samples))
         described = () if other is None else tuple(files_of(other))
         return Thing(
             "score", (model, benchmark), files.as_json(values), parts=parts, described=described
         )
 
-    def _measure(self, benchmark: str) -> dict[str, Any]:
-        """What a benchmark measures."""
-        entry = self.config.benchmarks[benchmark]
+    def _measure(self, model: str, benchmark: str) -> dict[str, Any]:
+        """What a benchmark measures of a model."""
+        entry, own = self.config.benchmarks[benchmark], skeletons.load(self.config.skeleton(model))
+        derived = own.derived_among(self.config.benchmark_skeleton(benchmark))
         return {
             "shared_with": entry.shared_with and skeletons.load(entry.shared_with).keypoints,
             **entry.model_dump(mode="json", exclude={"samples", "shared_with"}),
+            **({"derived": derived} if derived else {}),
         }
 
     def _table(self, name: str) -> Thing:
@@ -207,6 +209,8 @@ class Things:
         else:
             playing = {row.model for row in TABLES[name].rows}
             values["parts"] = {p: m for p, m in tables.parts.items() if p in playing}
+            rivals = admitted(name, tables.rivals)
+            values |= {"rivals": rivals} if rivals else {}
         return Thing(
             "table",
             (name,),
@@ -256,9 +260,15 @@ class Things:
     @property
     def scores(self) -> list[tuple[str, str]]:
         """(model, benchmark) of every score that the configuration asks for."""
-        own = [(run, name) for run in self.config.runs for name in self.config.benchmarks_of(run)]
         listed = [score for table in self.tables for score in self.table_scores(table)]
-        return list(dict.fromkeys([*own, *listed]))
+        return list(dict.fromkeys([*self.own_scores, *listed]))
+
+    @property
+    def own_scores(self) -> list[tuple[str, str]]:
+        """Those that are asked for whatever tables there are, of students' runs and of rivals."""
+        runs = {run: self.config.benchmarks_of(run) for run in self.config.runs}
+        scored = runs | self.config.tables.rivals
+        return [(model, name) for model, names in scored.items() for name in names]
 
     @property
     def tables(self) -> dict[str, Table]:

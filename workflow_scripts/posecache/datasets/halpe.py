@@ -8,9 +8,9 @@ from posecache import decoding, skeletons
 from posecache.datasets import coco, coco_file
 from posecache.datasets.coco_file import CocoFile
 from posecache.datasets.records import Annotations, Content, Format, Source
+from posecache.skeletons.placing import with_derived
 
 FULL_BODY, BODY = 136, 26
-THORAX = "thorax"
 
 
 def read(source: Source) -> Annotations:
@@ -21,15 +21,15 @@ def read(source: Source) -> Annotations:
 def load(source: Source) -> Content:
     """The file's content in the source's skeleton; people annotated twice are kept once.
 
-    The thorax, which Halpe lacks, is the midpoint of the shoulders (the paper, section 5), labelled
-    where both are.
+    What Halpe lacks and `halpe26` derives, the thorax, is labelled where all that it follows from
+    is.
     """
     file = decoding.read(source.annotations, CocoFile)
     content = coco_file.people(source, file, coco_file.category(source, file).id, FULL_BODY)
     content = coco.without_errors(source, _body(_without_twins(content)))
-    keypoints = np.concatenate([content.keypoints, _thorax(content.keypoints)], 1)
-    names = [*skeletons.load("halpe26").keypoints, THORAX]
-    return replace(content, keypoints=coco.in_skeleton(source, keypoints, names))
+    body = skeletons.load("halpe26")
+    keypoints = with_derived(content.keypoints, body)
+    return replace(content, keypoints=coco.in_skeleton(source, keypoints, body.names))
 
 
 def _body(content: Content) -> Content:
@@ -65,15 +65,6 @@ def _without_twins(content: Content) -> Content:
     kept[np.flatnonzero(labelled)[first]] = True
     twins = {"annotated twice": int((~kept).sum())}
     return replace(content.take(kept), dropped={**content.dropped, **twins})
-
-
-def _thorax(body: np.ndarray) -> np.ndarray:
-    """The shoulders' midpoint (N, 1, 3) of keypoints (N, 26, 3), labelled where both are."""
-    names = skeletons.load("halpe26").keypoints
-    shoulders = body[:, [names.index("left_shoulder"), names.index("right_shoulder")]]
-    midpoint = shoulders.mean(1, keepdims=True)
-    midpoint[:, :, 2] = shoulders[:, :, 2].min(1, keepdims=True)
-    return np.where(midpoint[:, :, 2:] > 0, midpoint, 0.0)
 
 
 FORMAT = Format(read, load)

@@ -35,7 +35,8 @@ def open_caches(samples: Path, models: Sequence[str], folders: Sequence[Path]) -
 
 @dataclass(frozen=True, kw_only=True)
 class Opinions:
-    """Models' predictions; what a model lacks has the score 0."""
+    """Models' predictions. What a model does not predict itself has no weight, be it derived from
+    what it does: opinions become labels."""
 
     names: tuple[str, ...]  # of the models
     skeleton: Skeleton

@@ -16,6 +16,7 @@ from posecache.labelling.opinions import Opinions, distance
 from posecache.logits.store import LogitStore
 from posecache.samples.store import SampleStore
 from posecache.scores.predictions import READ_ROWS
+from posecache.skeletons.placing import placed
 
 FAR = 5.0  # units of OKS, which is 4e-6 there: further away is not more wrong
 
@@ -86,10 +87,8 @@ def _share(logits: np.ndarray, beta: float) -> np.ndarray:
 
 def labels_of(samples: SampleStore, opinions: Opinions) -> np.ndarray:
     """The labels (N, K, 2) image px in the opinions' skeleton, NaN where there is none."""
-    labels = np.full((samples.n, opinions.skeleton.num_keypoints, 2), np.nan)
-    mine, own = opinions.skeleton.indices_in(skeletons.load(samples.skeleton))
-    labels[:, mine] = samples.keypoints[:, own]
-    return labels
+    names = skeletons.load(samples.skeleton).keypoints
+    return placed(samples.keypoints.astype(np.float64), names, opinions.skeleton)
 
 
 def write(path: Path, samples: SampleStore, opinions: Opinions, found: Parts) -> None:

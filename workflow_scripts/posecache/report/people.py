@@ -17,6 +17,7 @@ from posecache.scores.benchmarks import Benchmark
 from posecache.scores.predictions import Predictions, predict
 from posecache.scores.settings import Measure
 from posecache.skeletons import Skeleton
+from posecache.skeletons.placing import placed
 
 CASES = {"worst": 3, "typical": 2, "best": 3}
 SETS = 4  # sample sets, at most, whose people are shown
@@ -47,10 +48,7 @@ class Labels:
 
     def among(self, wanted: Skeleton) -> np.ndarray:
         """Keypoints (N, K, 2) of another skeleton, NaN where there is none."""
-        mine, theirs = wanted.indices_in(self.skeleton)
-        found = np.full((len(self.keypoints), wanted.num_keypoints, 2), np.nan)
-        found[:, mine] = self.keypoints[:, theirs]
-        return found
+        return placed(self.keypoints, self.skeleton.keypoints, wanted)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,8 @@ def evaluate(
     """The score record, on the benchmark `name`, of the model that made `logits`.
 
     It holds `metrics` (0-100), `protocol`, and who made it. A keypoint that the model lacks is
-    predicted at (0, 0) with score 0. Raises ValueError for what `Benchmark` refuses.
+    derived from its own where its skeleton says how (`derived`), or else predicted at (0, 0) with
+    score 0. Raises ValueError for what `Benchmark` refuses.
     """
     benchmark, own = Benchmark(measure, samples), skeletons.load(logits.skeleton)
     protocol: dict[str, Any] = {
@@ -42,6 +43,7 @@ def evaluate(
         "model": logits.model,
         "skeleton": logits.skeleton,
         "num_keypoints": own.num_keypoints,
+        "derived": own.derived_among(benchmark.skeleton),
         "benchmark": name,
         "metrics": benchmark.metrics(predict(logits), own),
         "protocol": protocol,

@@ -12,6 +12,7 @@ from posecache import geometry, simcc
 from posecache.geometry import Arrayish, as_float
 from posecache.logits.store import LogitStore
 from posecache.skeletons import Skeleton
+from posecache.skeletons.placing import placed, with_derived
 
 READ_ROWS = 1024
 
@@ -35,12 +36,10 @@ class Predictions:
 
     def among(self, own: Skeleton, wanted: Skeleton) -> "Predictions":
         """Those of the keypoints of another skeleton than the model's own; one that the model lacks
-        is predicted at (0, 0) with score 0."""
-        mine, theirs = wanted.indices_in(own)
-        keypoints = np.zeros((len(self.areas), wanted.num_keypoints, 2))
-        scores = np.zeros(keypoints.shape[:2])
-        keypoints[:, mine], scores[:, mine] = self.keypoints[:, theirs], self.scores[:, theirs]
-        return Predictions(keypoints, scores, self.areas)
+        and that is not derived from its own either is predicted at (0, 0) with score 0."""
+        triples = np.concatenate([self.keypoints, self.scores[..., None]], -1)
+        found = placed(with_derived(triples, own), own.names, wanted, fill=0.0)
+        return Predictions(found[..., :2], found[..., 2], self.areas)
 
 
 def _arrays(part: Predictions) -> tuple[np.ndarray, ...]:

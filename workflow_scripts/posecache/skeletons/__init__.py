@@ -26,6 +26,8 @@ class Skeleton:
     sigmas: tuple[float, ...]  # of OKS, relative to the square root of the person's area
     links: tuple[tuple[int, int], ...]
     lower: tuple[int, ...]  # the lower body, for the half-body augmentation
+    # Names of keypoints that no model of this skeleton predicts, as they follow from these of its.
+    derived: tuple[tuple[str, tuple[int, ...]], ...]
 
     @property
     def num_keypoints(self) -> int:
@@ -34,22 +36,43 @@ class Skeleton:
 
     @property
     def content(self) -> dict[str, Any]:
-        """All that a value may depend on, JSON-able: not its name, and not what is only drawn."""
+        """All that a value may depend on, JSON-able: not its name, and not what is only drawn.
+
+        Nor what is derived, which only scores depend on (`derived_among`).
+        """
         return {key: getattr(self, key) for key in ("keypoints", "flip_pairs", "sigmas", "lower")}
 
     def indices_in(self, other: "Skeleton") -> tuple[np.ndarray, np.ndarray]:
         """Indices (mine, theirs) of the keypoints that both have, in my order."""
-        theirs = {name: index for index, name in enumerate(other.keypoints)}
-        pairs = [(i, theirs[name]) for i, name in enumerate(self.keypoints) if name in theirs]
-        mine, other_indices = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-        return mine, other_indices
+        return places(self.keypoints, other.keypoints)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keypoints, and after them the derived ones."""
+        return (*self.keypoints, *(name for name, _ in self.derived))
+
+    def derived_among(self, wanted: "Skeleton") -> dict[str, list[str]]:
+        """The keypoints of another skeleton that are derived here, and those they follow from."""
+        return {
+            name: [self.keypoints[index] for index in sources]
+            for name, sources in self.derived
+            if name in wanted.keypoints
+        }
+
+
+def places(mine: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Indices in `mine` and in `theirs` of the names that both have, in the order of `mine`."""
+    place = {name: index for index, name in enumerate(theirs)}
+    pairs = [(i, place[name]) for i, name in enumerate(mine) if name in place]
+    first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return first, second
 
 
 @cache
 def load(name: str) -> Skeleton:
     """The skeleton of this name or YAML file, or the union `a+b`; ValueError if there is none."""
     if name == NONE:
-        return _assemble(NONE, (), (), [], ())
+        return _assemble(NONE, (), (), [], (), {})
     if "+" in name:
         return union(name.split("+"))
     if _is_file(name):
@@ -99,13 +122,16 @@ def _is_file(name: str) -> bool:
 def parse(record: Any, name: str, source: str) -> Skeleton:
     """A skeleton from a file's content; ValueError names `source` and what is wrong in it."""
     file = files.checked(record, source)
-    return _assemble(name, tuple(file.keypoints), tuple(file.sigmas), file.links, file.lower)
+    return _assemble(
+        name, tuple(file.keypoints), tuple(file.sigmas), file.links, file.lower, file.derived
+    )
 
 
 def union(names: Sequence[str]) -> Skeleton:
     """All keypoints of several skeletons: the first one's, then what each next one adds.
 
-    A keypoint that several have keeps the first one's sigma. Source: Eq. 1 of the paper.
+    A keypoint that several have keeps the first one's sigma; one that is derived in one of them
+    and is another's own is not derived. Source: Eq. 1 of the paper.
     """
     parts = list(dict.fromkeys(part for name in names for part in name.split("+")))
     parts = [part for part in parts if part != NONE] or [NONE]
@@ -114,15 +140,19 @@ def union(names: Sequence[str]) -> Skeleton:
         return skeletons[0]
     sigmas: dict[str, float] = {}
     links: dict[frozenset[str], list[str]] = {}
+    derived: dict[str, list[str]] = {}
     for skeleton in skeletons:
         for keypoint, sigma in zip(skeleton.keypoints, skeleton.sigmas, strict=True):
             sigmas.setdefault(keypoint, sigma)
         for a, b in skeleton.links:
             link = [skeleton.keypoints[a], skeleton.keypoints[b]]
             links.setdefault(frozenset(link), link)
+        for name, sources in skeleton.derived:
+            derived.setdefault(name, [skeleton.keypoints[index] for index in sources])
     lower = {skeleton.keypoints[index] for skeleton in skeletons for index in skeleton.lower}
+    left = {name: sources for name, sources in derived.items() if name not in sigmas}
     return _assemble(
-        "+".join(parts), tuple(sigmas), tuple(sigmas.values()), list(links.values()), lower
+        "+".join(parts), tuple(sigmas), tuple(sigmas.values()), list(links.values()), lower, left
     )
 
 
@@ -132,13 +162,13 @@ def shared(a: Skeleton, b: Skeleton) -> tuple[str, ...]:
 
 
 def part(skeleton: Skeleton, names: Sequence[str]) -> Skeleton:
-    """The skeleton of some of its keypoints, in the order of `names`."""
+    """The skeleton of some of its keypoints, in the order of `names`, and of no derived ones."""
     place = {name: index for index, name in enumerate(skeleton.keypoints)}
     links = [[skeleton.keypoints[a], skeleton.keypoints[b]] for a, b in skeleton.links]
     kept = [link for link in links if set(link) <= set(names)]
     sigmas = tuple(skeleton.sigmas[place[name]] for name in names)
     lower = {skeleton.keypoints[index] for index in skeleton.lower}
-    return _assemble(f"{skeleton.name}[{len(names)}]", tuple(names), sigmas, kept, lower)
+    return _assemble(f"{skeleton.name}[{len(names)}]", tuple(names), sigmas, kept, lower, {})
 
 
 def _assemble(
@@ -147,6 +177,7 @@ def _assemble(
     sigmas: tuple[float, ...],
     links: Sequence[Sequence[str]],
     lower: Collection[str],
+    derived: Mapping[str, Sequence[str]],
 ) -> Skeleton:
     place = {keypoint: index for index, keypoint in enumerate(keypoints)}
     flip_pairs = tuple(
@@ -162,4 +193,5 @@ def _assemble(
         sigmas=sigmas,
         links=tuple((place[a], place[b]) for a, b in links),
         lower=tuple(index for keypoint, index in place.items() if keypoint in lower),
+        derived=tuple((name, tuple(place[s] for s in derived[name])) for name in derived),
     )

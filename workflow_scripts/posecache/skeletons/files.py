@@ -1,6 +1,7 @@
 """A skeleton's YAML file: what it holds, and what is wrong in it."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,12 +16,14 @@ Sigma = Annotated[float, Meta(gt=0, le=1)]
 
 
 class SkeletonFile(Struct, forbid_unknown_fields=True):
-    """A skeleton as its file describes it; `links` and `lower` name keypoints."""
+    """A skeleton as its file describes it; `links` and `lower` name keypoints, and `derived`
+    further ones that follow from some of them."""
 
     keypoints: Annotated[list[Keypoint], Meta(min_length=1)]
     sigmas: list[Sigma]
     links: list[tuple[Keypoint, Keypoint]]
     lower: list[Keypoint] = []
+    derived: dict[Keypoint, Annotated[list[Keypoint], Meta(min_length=1)]] = {}
 
 
 def read(path: Path) -> Any:
@@ -55,11 +58,20 @@ def _problem(file: SkeletonFile) -> str | None:
         other = _other_side(name)
         if other is not None and other not in names:
             return f"keypoints: {name!r} without {other!r}, its other side"
-    for key, used in (("links", [n for link in file.links for n in link]), ("lower", file.lower)):
+    for key, used in _used(file):
         unknown = [name for name in used if name not in names]
         if unknown:
             return f"{key}: {unknown[0]!r} is no keypoint"
-    return None
+    own = [name for name in file.derived if name in names]
+    return f"derived: {own[0]!r} is a keypoint of its own" if own else None
+
+
+def _used(file: SkeletonFile) -> Iterator[tuple[str, Sequence[str]]]:
+    """The keypoints that each key names."""
+    yield "links", [name for link in file.links for name in link]
+    yield "lower", file.lower
+    for name, sources in file.derived.items():
+        yield f"derived.{name}", sources
 
 
 def _other_side(name: str) -> str | None:

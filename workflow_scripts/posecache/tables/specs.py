@@ -3,10 +3,11 @@
 `cross` is ours: what neither measures.
 
 Here a row's model is a part, which the configuration gives to one of our models: a student by size
-and role, such as `tiny.unified`, or a teacher by set and dataset, such as `I.coco`.
+and role, such as `tiny.unified`, or a teacher by set and dataset, such as `I.coco`. Rivals, models
+that are neither, have rows of their own below them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,8 @@ UNION21 = {"coco": "halpe-union21", "mpii": "mpii-union21"}
 CROSS = {"coco": "coco-cross", "mpii": "mpii-cross"}
 CROSS |= {f"{framing}_oks": benchmark for framing, benchmark in UNION21.items()}
 DISTILLED = (("no", "combined"), ("yes", "unified"))
+# The tables in which rivals stand too, and the benchmarks of each row there.
+OPEN = {"table5": {"halpe": UNION21["coco"]}, "cross": CROSS}
 
 
 def _framed(framing: str, groups: Sequence[str]) -> tuple[Column, ...]:
@@ -141,7 +144,7 @@ TABLES = {
         labels=("model",),
         columns=_columns("halpe", "", TEN),
         rows=tuple(
-            Row((label.format(size),), f"{size}.{role}", {"halpe": UNION21["coco"]}, size, optional)
+            Row((label.format(size),), f"{size}.{role}", OPEN["table5"], size, optional)
             for size in SIZES
             for label, role, optional in (
                 ("{}", "unified", False),
@@ -188,15 +191,34 @@ TABLES = {
 PARTS = tuple(dict.fromkeys(row.model for table in TABLES.values() for row in table.rows))
 
 
-def cast(name: str, models: Mapping[str, str]) -> Table | None:
+# Labels by which rows of open tables are known: no rival may be called so.
+TAKEN = {row.labels[0] for name in OPEN for row in TABLES[name].rows}
+
+
+def admitted(name: str, rivals: Mapping[str, Collection[str]]) -> list[str]:
+    """The rivals that stand in a table: those with all its benchmarks, if it is open to any."""
+    wanted = set(OPEN.get(name, {}).values())
+    return [rival for rival, scored in rivals.items() if wanted and wanted <= set(scored)]
+
+
+def cast(name: str, models: Mapping[str, str], rivals: Sequence[str] = ()) -> Table | None:
     """A published table with our models in their parts; None where a part has no model.
 
-    If a size or a set of teachers is left out altogether, its rows are left out too.
+    If a size or a set of teachers is left out altogether, its rows are left out too. With rivals,
+    for whom nothing is published, there is a column with the models' numbers of keypoints.
     """
     table = TABLES[name]
     sections = {part.partition(".")[0] for part in models}
     rows = [row for row in table.rows if row.model.partition(".")[0] in sections]
     rows = [row for row in rows if row.model in models or not row.optional]
-    if not rows or any(row.model not in models for row in rows):
+    if any(row.model not in models for row in rows):
         return None
-    return replace(table, rows=tuple(replace(row, model=models[row.model]) for row in rows))
+    found = [replace(row, model=models[row.model]) for row in rows]
+    found += [_rival(table, rival, OPEN[name]) for rival in rivals]
+    keypoints = table.keypoints or bool(rivals)
+    return replace(table, rows=tuple(found), keypoints=keypoints) if found else None
+
+
+def _rival(table: Table, model: str, benchmarks: Mapping[str, str]) -> Row:
+    """The row of a model that plays no part."""
+    return Row((model, *["–"] * (len(table.labels) - 1)), model, benchmarks, "rivals")

@@ -14,7 +14,8 @@ def identity(recipe: Recipe, learning: Learning, sets: Sequence[TrainingSet]) ->
     distil, init = learning.distil, learning.init
     added: dict[str, Any] = {"freeze": sorted(learning.freeze)} if learning.freeze else {}
     if learning.refine is not None:
-        added["refine"] = learning.refine.model_dump(mode="json")
+        links = skeleton_of(sets).links
+        added["refine"] = learning.refine.model_dump(mode="json") | {"links": links}
     if learning.structure is not None:
         added["structure"] = learning.structure.identity(skeleton_of(sets))
     return fingerprint(

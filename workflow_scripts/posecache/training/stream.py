@@ -20,6 +20,7 @@ from posecache.logits.store import LogitStore
 from posecache.samples.flat_crops import PLACE_BYTES, FlatCrops
 from posecache.samples.store import SampleStore
 from posecache.skeletons import Skeleton
+from posecache.skeletons.placing import placed
 from posecache.threads import ahead
 from posecache.training.batch import Batch, CachedViews, Pool
 from posecache.training.costs import BATCHES, CROPS, LOGITS, Costs
@@ -288,6 +289,7 @@ class Stream:
     def _labels(self, span: Span, logits: Mapping[str, LogitStore]) -> Batch:
         """Some rows without their crops."""
         samples, rows, teachers = span.samples, slice(span.start, span.stop), {}
+        labelled = skeletons.load(samples.skeleton).keypoints
         with self.costs.of(LOGITS):
             for name, store in logits.items():
                 x, y, matrix = store.read(rows)
@@ -296,15 +298,6 @@ class Stream:
             crops=FlatCrops.of([]),
             crop_matrix=samples.column("crop_matrix")[rows],
             box=samples.column("box")[rows],
-            keypoints=self._in_skeleton(samples, span.start, span.stop),
+            keypoints=placed(samples.keypoints[rows], labelled, self.skeleton),
             teachers=teachers,
         )
-
-    def _in_skeleton(self, samples: SampleStore, start: int, stop: int) -> np.ndarray:
-        """A set's keypoints at their places in the student's skeleton, NaN elsewhere."""
-        theirs = skeletons.load(samples.skeleton)
-        mine, other = self.skeleton.indices_in(theirs)
-        shape = (stop - start, self.skeleton.num_keypoints, 2)
-        keypoints = np.full(shape, np.nan, dtype=np.float32)
-        keypoints[:, mine] = samples.keypoints[start:stop][:, other]
-        return keypoints
