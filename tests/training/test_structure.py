@@ -50,6 +50,7 @@ def scene() -> tuple[Pair, Truth, TeacherTarget]:
         prob_y=at([[2.5, 1], [2, 0]], HIGH),
         weight=torch.tensor([[1.0, 0.5], [1.0, 1.0]]),
         peak=torch.tensor([[0.6, 0.8], [0.9, 1.0]]),
+        keypoints=torch.full((2, 2, 2), 99.0),  # not what bones are of
         indices=torch.tensor([2, 1]),
     )
     return logits, truth, target
@@ -94,7 +95,7 @@ def test_teachers_share_a_bone_by_their_betas() -> None:
     _, _, first = scene()
     x, y = at([[0, 2, 2], [1.5, 2, 2]], WIDE), at([[0, 0, 2]] * 2, HIGH)
     ones = torch.ones(2, 3)
-    second = TeacherTarget(prob_x=x, prob_y=y, weight=ones, peak=ones, indices=torch.arange(3))
+    second = replace(first, prob_x=x, prob_y=y, weight=ones, peak=ones, indices=torch.arange(3))
     found = part(objective(first=0.3, second=0.1), {"first": first, "second": second})
     alone = (1.5 - 0.5) / 5  # of b - a the second teacher speaks alone
     expected = (LABELLED + 0.75 * (TAUGHT + FAR) + alone) / 4
