@@ -284,6 +284,17 @@ SEVERAL: list[tuple[dict[str, Any], str]] = [
         "students.mpii-t.init: mpii-t starts from coco-t starts from mpii-t",
     ),
     (
+        {"students.unified-t.distil.teachers": {"unified-t": 1.0}},
+        "students.unified-t.distil.teachers: unified-t learns from unified-t",
+    ),
+    (
+        {
+            "students.coco-t.init": "unified-t",
+            "students.unified-t.distil.teachers": {"teacher-coco": 1.0, "coco-t": 1.0},
+        },
+        "unified-t.distil.teachers: unified-t learns from coco-t starts from unified-t",
+    ),
+    (
         {"students.coco-t.init": "mpii-t", "students.coco-t.freeze": ["head"]},
         "coco-t.freeze: the head would stay at random weights, `init` says `part: backbone`",
     ),

@@ -211,14 +211,25 @@ class Config(Settings):
         """The refiner that a model adds to the one that it starts from; None if it does not."""
         return self.runs[model].refine if model in self.runs else None
 
-    def teachers_of(self, model: str) -> list[str]:
-        """The teachers that a model learns from."""
+    def teaching(self, model: str) -> dict[str, str]:
+        """The model behind each name of those that a model learns from."""
         distil = self.distil(model)
-        return [] if distil is None else list(distil.teachers)
+        names = [] if distil is None else distil.teachers
+        found = {name: self._beside(model, name) for name in names}
+        return {name: teacher for name, teacher in found.items() if teacher is not None}
+
+    def teachers_of(self, model: str) -> list[str]:
+        """The models that a model learns from: teachers, and students' runs."""
+        return list(self.teaching(model).values())
 
     def students_of(self, teacher: str) -> list[str]:
-        """The students' runs that learn from a teacher."""
+        """The students' runs that learn from a model."""
         return [name for name in self.runs if teacher in self.teachers_of(name)]
+
+    def teaches(self, model: str) -> bool:
+        """Whether a model is run over training sets as teachers are: one, or a student's run that
+        teaches others."""
+        return model not in self.runs or bool(self.students_of(model))
 
     def stores_of(self, teacher: str) -> list[str]:
         """The stores that a teacher which comes as a cache has to have."""
@@ -230,15 +241,18 @@ class Config(Settings):
         return [self.cached[teacher].store(name) for name in dict.fromkeys(sets)]
 
     def init_model(self, model: str) -> str | None:
-        """The model of this configuration whose weights a training run starts from, if any.
+        """The model of this configuration whose weights a training run starts from, if any."""
+        init = self.trained[model].init
+        return None if init is None else self._beside(model, init.weights)
+
+    def _beside(self, model: str, name: str) -> str | None:
+        """The model that a name means to a training run; None if the name is no model's.
 
         Of a student with several seeds it is the run with the same seed, else the first one.
         """
-        init = self.trained[model].init
-        if init is None:
-            return None
-        seed, models = self.recipe(model).seed, self.models_of(init.weights)
-        same = [m for m in models if m in self.runs and self.recipe(m).seed == seed]
+        models = self.models_of(name)
+        runs = [found for found in models if found in self.runs]
+        same = [run for run in runs if self.recipe(run).seed == self.recipe(model).seed]
         return next(iter(same or models), None)
 
     def views(self, model: str) -> Views:
