@@ -23,6 +23,7 @@ from posecache.training.recipe import (
     Recipe,
     Validating,
     clashes,
+    headless,
     unmoved,
     unrefined,
     untaught,
@@ -106,6 +107,7 @@ def trainer(arguments: argparse.Namespace, ranks: Ranks) -> Trainer:
     for problem in (
         *clashes(recipe, learning.distil),
         *unmoved(learning.init, learning.freeze, learning.refine),
+        *headless(learning.distil, learning.init, learning.freeze),
         *unrefined(learning.refine, recipe, learning.distil),
     ):
         raise ValueError(problem)

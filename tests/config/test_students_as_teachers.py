@@ -94,3 +94,68 @@ def test_a_run_takes_memory_for_its_logits() -> None:
     logits = 17 * 2 * (64 + 96) * 4e-6
     more = resources.training_mb(with_it, "second") - resources.training_mb(without, "second")
     assert more == pytest.approx(rows * logits, abs=1)
+
+
+def test_a_finished_head_needs_no_teacher() -> None:
+    live = SECOND | {"distil": {"alpha": 0, "itself": 1.0, "mode": "dwpose"}}
+    stages = taught(students=DEMO["students"] | {"second": live})
+    assert stages.config.teachers_of("second") == []
+    assert "--logits" not in stages.train_student("second")
+    values = stages.things.find("model", "second").values
+    assert '"itself":1.0' in values.replace(" ", "")
+    assert "itself" not in stages.things.find("model", "unified-t").values
+
+
+@pytest.mark.parametrize("itself", [0, 0.0])
+def test_a_finished_head_that_is_not_heard_is_no_part_of_a_run(itself: float) -> None:
+    plain, same = (
+        config.parse(DEMO),
+        config.parse(changed("students.unified-t.distil.itself", itself)),
+    )
+    things = [Stages(Places(found)).things.find("model", "unified-t") for found in (plain, same)]
+    assert things[0] == things[1]
+
+
+@pytest.mark.parametrize(
+    ("student", "others", "told"),
+    [
+        (
+            {"init": "combined-t"},
+            {},
+            "the finished head teaches a fresh one over the same features: expected `init` with",
+        ),
+        (
+            {"init": "coco-t", "freeze": ["backbone"]},
+            {},
+            "the head of coco-t has the keypoints of coco17, not coco17\\+mpii16",
+        ),
+        (
+            {"init": "combined-t", "freeze": ["backbone"]},
+            {"network": "heatmap"},
+            "the head of combined-t has network heatmap, not rtmpose",
+        ),
+    ],
+)
+def test_a_head_that_cannot_teach_is_told_before_any_job(
+    student: dict[str, Any], others: dict[str, Any], told: str
+) -> None:
+    record = changed("students.unified-t.distil.itself", 1.0)
+    record["students"]["unified-t"] |= student
+    record["students"]["combined-t"]["training"] = others
+    with pytest.raises(ValueError, match=rf"students.unified-t.distil.itself: {told}"):
+        config.parse(record)
+
+
+def test_no_student_learns_from_one_that_starts_from_it() -> None:
+    record = changed("students.coco-t.init", "unified-t")
+    record["students"]["unified-t"]["distil"]["teachers"] = {"teacher-coco": 1.0, "coco-t": 1.0}
+    told = "unified-t.distil.teachers: unified-t learns from coco-t starts from unified-t"
+    with pytest.raises(ValueError, match=told):
+        config.parse(record)
+
+
+def test_no_teacher_has_the_name_of_a_key() -> None:
+    with pytest.raises(
+        ValueError, match=r"unified-t.distil: `teachers` names 'itself', which is a"
+    ):
+        config.parse(changed("students.unified-t.distil.teachers", {"itself": 1.0}))
