@@ -69,6 +69,11 @@ students:
     training: {loss: simcc_kl}
     distil: {alpha: 0.3, teachers: {zoo: 0.5, maps: 0.5, bought: 0.5}}
     benchmarks: []
+  second:
+    samples: [alone]
+    init: own/backbone.pth
+    freeze: [backbone]
+    distil: {alpha: 0, itself: 1.0}
 benchmarks:
   own: {samples: own, metric: oks}
   heads: {samples: heads, metric: pckh}
@@ -163,6 +168,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
                                        {"teacher-coco": 2.0}),
     "students.*.distil.where": ("students.unified-t.distil.where", "unlabelled"),
     "students.*.distil.confidence": ("students.more.distil.confidence", "peak"),
+    "students.*.distil.itself": ("students.second.distil.itself", 0.5),
     "sweeps.*.*": ("sweeps.some.alpha", [0.3, 0.4, 0.5]),
     "sweeps.*.student": ("sweeps.some.student", "unified-t"),
     "sweeps.*.seed": ("sweeps.some.seed", [0, 1]),

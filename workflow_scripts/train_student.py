@@ -23,6 +23,7 @@ from posecache.training.recipe import (
     Recipe,
     Validating,
     clashes,
+    headless,
     unmoved,
     unrefined,
     unshaped,
@@ -107,6 +108,7 @@ def trainer(arguments: argparse.Namespace, ranks: Ranks) -> Trainer:
     for problem in (
         *clashes(recipe, learning.distil),
         *unmoved(learning.init, learning.freeze, learning.refine),
+        *headless(learning.distil, learning.init, learning.freeze),
         *unrefined(learning.refine, recipe, learning.distil),
         *unshaped(learning.structure, learning.distil, learning.refine),
     ):

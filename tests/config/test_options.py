@@ -133,7 +133,7 @@ def test_each_field_is_an_option_with_its_help(
         (Recipe, ["--network", "resnet"], "--network: unknown network 'resnet', expected one of"),
         (Recipe, ["--augmentation", "{speed: 1}"], "--augmentation.speed: unknown key"),
         (Learning, ["--distil", "{alpha: 2, teachers: {a: 1}}"], "--distil.alpha: input should be"),
-        (Learning, ["--distil", "{alpha: 0.2}"], "--distil.teachers: this key is missing"),
+        (Learning, ["--distil", "{alpha: 0.2}"], "--distil: `teachers` is missing, and"),
         (Recipe, ["--epochs", "true"], "--epochs: input should be a valid integer, got True"),
         (Recipe, ["--lr", ".inf"], "--lr: input should be a finite number, got inf"),
         (Recipe, ["--seed", "-1"], "--seed: input should be greater than or equal to 0, got -1"),

@@ -213,7 +213,7 @@ CASES: list[tuple[dict[str, Any], int, str]] = [
     ({"student": "unified-t", "training.lrr": [1]}, 5, "training.lrr.0: lrr: unknown key"),
     ({"student": "unified-t", "distil.x": [1]}, 5, "sweeps.a.distil.x.0: distil.x: unknown key"),
     ({"student": "unified-t", "alpha.x": [1]}, 5, "sweeps.a.alpha.x.0: distil.alpha: input should"),
-    ({"student": "coco-t", "alpha": [1]}, 5, "alpha.0: distil.teachers: this key is missing"),
+    ({"student": "coco-t", "alpha": [1]}, 5, "alpha.0: distil: `teachers` is missing, and"),
     ({"student": "unified-t", "beta.nobody": [1]}, 5,
      "students.unified-t.beta.nobody=1.distil.teachers: unknown name 'nobody'"),
     ({"student": "coco-t", "samples": [["mpii-val"]]}, 5,

@@ -193,6 +193,7 @@ def test_a_temperature_of_one_is_none() -> None:
         ("temperatures", {"a": 2.0}),
         ("where", "unlabelled"),
         ("confidence", "peak"),
+        ("itself", 1.0),
     ],
 )
 def test_none_of_them_goes_with_the_authors_code(key: str, value: Any) -> None:

@@ -33,6 +33,7 @@ def lay_out(folder: Path, experiment: config.Config) -> None:
     """Make empty files in all places where the user's own belong."""
     paths = [teacher.weights for teacher in experiment.imported.values()]
     paths += [student.init.weights for student in experiment.students.values() if student.init]
+    paths += [table.published for table in experiment.tables.own.values() if table.published]
     for samples in experiment.samples.values():
         boxes = samples.boxes if samples.boxes != "gt" else None
         paths += [p for p in (samples.annotations, boxes, samples.head_boxes) if p]
@@ -240,3 +241,53 @@ def test_the_sweep_trains_each_value_with_each_seed_beside_the_demo(tmp_path: Pa
     shared = {Path(job).parent.name for job in planned if job.startswith("results/models/")}
     assert shared == {"backbone-t", "unified-t", "teacher-coco", "teacher-mpii"}
     assert sum("/scores/" in job for job in planned) == 5 * 3 * 5  # values, seeds, benchmarks
+
+
+def test_dwposes_two_stages_follow_its_public_code(tmp_path: Path) -> None:
+    study = load("dwpose")
+    for size, weight_decay in {"t": 0.0, "s": 0.0, "m": 0.05}.items():
+        first, live, cached = (f"{stage}-{size}" for stage in ("stage1", "live", "cached"))
+        plain, own = study.recipe(f"plain-{size}"), study.recipe(first)
+        assert own == plain.model_copy(update={"clip": 1.0})
+        assert (own.variant, own.epochs, own.weight_decay) == (size, 420, weight_decay)
+        shorter = own.model_copy(update={"epochs": 80, "final_lr_ratio": 1.0, "final_epochs": 0})
+        assert study.recipe(live) == study.recipe(cached) == shorter
+        how = study.distil(first)
+        assert how is not None
+        assert (how.alpha, how.teachers, how.decay) == (1, {"rtmpose-l-coco": 0.1}, "linear")
+        found = [study.distil(second) for second in (live, cached)]
+        assert [(d.alpha, d.betas, d.decay) for d in found if d is not None] == [
+            (0, {"itself": 1.0}, "none"),
+            (0, {first: 1.0}, "none"),
+        ]
+        assert study.init_model(live) == study.init_model(cached) == first
+    lay_out(tmp_path, study)
+    plan = dry_run(tmp_path, "dwpose")
+    assert f"output: {study.results}/tables/dwpose.csv" in plan
+    assert f"output: {study.results}/logits/stage1-m/coco2017-train/manifest.json" in plan
+
+
+def test_the_demo_of_dwpose_shares_all_but_its_stages(tmp_path: Path) -> None:
+    study, workdir = load("dwpose-demo"), Workdir(tmp_path)
+    for name in ("teachers", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    path, target = ROOT / "configs" / "dwpose-demo.yaml", f"{study.results}/tables/dwpose.csv"
+    planned = workdir.plan("--configfile", str(path), "--", target)
+    own = {Path(job).parent.name for job in planned if job.startswith(f"{study.results}/models/")}
+    stages = {"stage1-t", "live-t", "cached-t", "live-t-longer", "cached-t-longer"}
+    assert own == stages | {f"{name}@{seed}" for name in stages for seed in (1, 2)}
+    shared = {Path(job).parent.name for job in planned if "/models/" in job} - own
+    first = {"backbone-t", "coco-t"}
+    assert shared == {"teacher-coco"} | first | {
+        f"{name}@{seed}" for name in first for seed in (1, 2)
+    }
+    caches = {job for job in planned if job.endswith("/coco-train/manifest.json")}
+    assert {job for job in caches if "/logits/" in job} == {
+        "results/logits/teacher-coco/coco-train/manifest.json",
+        *(
+            f"{study.results}/logits/stage1-t{run}/coco-train/manifest.json"
+            for run in ("", "@1", "@2")
+        ),
+    }
+    epochs = [study.recipe(model).epochs for model in ("stage1-t", "live-t", "live-t-longer")]
+    assert epochs == [5, 1, 5]

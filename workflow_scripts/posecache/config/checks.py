@@ -1,6 +1,8 @@
 """Checks of a configuration whose sections are valid: recipes, and names that refer to nothing."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
 from pydantic import ValidationError
 
@@ -20,7 +22,7 @@ from posecache.training.recipe import Recipe, merge
 
 def problems(config: Config) -> Iterator[str]:
     """Each problem in one line, under the key that holds it."""
-    models = (_recipes, _gpus, _models, _init)
+    models = (_recipes, _gpus, _models, _init, _circles)
     tables = (_benchmarks, _published_tables, _own_tables, _swept_tables, _said)
     for check in (*models, *tables, _report, _speeds, caches.problems, conflicts):
         yield from check(config)
@@ -63,9 +65,10 @@ def _models(config: Config) -> Iterator[str]:
             yield f"students.{name}: a teacher has this name too"
     for name, train in config.trained.items():
         yield from _training_sets(config, f"{config.trained_key(name)}.samples", train)
+    models = [*config.teachers, *config.students]
     for name, run in config.runs.items():
-        key = config.trained_key(name)
-        yield from _unknown(f"{key}.distil.teachers", config.teachers_of(name), config.teachers)
+        key, teachers = config.trained_key(name), [] if run.distil is None else run.distil.teachers
+        yield from _unknown(f"{key}.distil.teachers", teachers, models)
         yield from _unknown(f"{key}.benchmarks", run.benchmarks or [], config.benchmarks)
 
 
@@ -78,7 +81,7 @@ def _training_sets(config: Config, key: str, train: Train) -> Iterator[str]:
 
 
 def _init(config: Config) -> Iterator[str]:
-    """Models that start from one without weights, from themselves, or from each other."""
+    """Models that start from one without weights."""
     for name in config.trained:
         key, source = f"{config.trained_key(name)}.init", config.init_model(name)
         if source in config.cached:
@@ -88,13 +91,20 @@ def _init(config: Config) -> Iterator[str]:
         init = config.trained[name].init
         if init is not None and source is None and init.weights.lower().endswith(".onnx"):
             yield f"{key}: {init.weights} is an ONNX file, which has no weights to start from"
-        seen = [name]
-        while source in config.trained:
-            if source in seen:
-                yield f"{key}: {' starts from '.join([*seen, source])}"
-                return
-            seen.append(source)
-            source = config.init_model(source)
+
+
+def _circles(config: Config) -> Iterator[str]:
+    """Models that start from, or learn from, themselves or each other."""
+    needs = {n: [config.init_model(n), *config.teachers_of(n)] for n in config.trained}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = error.args[1][::-1]  # each model needs the next
+        verbs = {True: "starts", False: "learns"}
+        told = [(verbs[config.init_model(a) == b], b) for a, b in pairwise(circle)]
+        key = "init" if told[0][0] == "starts" else "distil.teachers"
+        steps = "".join(f" {verb} from {model}" for verb, model in told)
+        yield f"{config.trained_key(circle[0])}.{key}: {circle[0]}{steps}"
 
 
 def _benchmarks(config: Config) -> Iterator[str]:

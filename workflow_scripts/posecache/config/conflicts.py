@@ -9,6 +9,7 @@ from posecache.config.schema import Config
 from posecache.tables.table import Table
 from posecache.training.recipe import (
     clashes,
+    headless,
     unjudged,
     unmoved,
     unrefined,
@@ -16,6 +17,7 @@ from posecache.training.recipe import (
     untaught,
 )
 
+HEAD = ("network", "variant", "input_size")  # what recipes share whose heads are alike
 PROTOCOL = ("metric", "samples", "rescore", "nms")  # what the benchmarks of a column share
 
 
@@ -24,6 +26,7 @@ def conflicts(config: Config) -> Iterator[str]:
     for check in (
         _caches,
         _recipes,
+        _heads,
         _replayed,
         _stretched,
         _head_sizes,
@@ -50,6 +53,7 @@ def _recipes(config: Config) -> Iterator[str]:
             untaught(distil, config.unlabelled(name)),
             unjudged(recipe, config.benchmarks_of(name)),
             unmoved(train.init, train.freeze, refine),
+            headless(distil, train.init, train.freeze),
             unrefined(refine, recipe, distil),
             unshaped(train.structure, distil, refine),
             _boneless(config, name),
@@ -63,6 +67,32 @@ def _boneless(config: Config, model: str) -> Iterator[str]:
     structure, name = config.trained[model].structure, config.skeleton(model)
     if structure is not None and not structure.joined(skeletons.load(name)):
         yield f"structure.pairs: {structure.pairs}: {name} has none"
+
+
+def _heads(config: Config) -> Iterator[str]:
+    """Students that a finished head is to teach which is not like their own."""
+    for name in config.runs:
+        distil, source = config.distil(name), config.init_model(name)
+        if distil is None or not distil.itself or source is None:
+            continue
+        known = [skeletons.load(config.skeleton(model)).keypoints for model in (name, source)]
+        if known[0] != known[1]:
+            told = f"the keypoints of {config.skeleton(source)}, not {config.skeleton(name)}"
+            yield f"{config.trained_key(name)}.distil.itself: the head of {source} has {told}"
+        if source in config.trained:
+            yield from _unlike(config, name, source)
+        if source in config.trained and config.refine(source) is not None:
+            yield f"{config.trained_key(name)}.distil.itself: {source} has a refiner over its head"
+
+
+def _unlike(config: Config, model: str, source: str) -> Iterator[str]:
+    """Keys of the recipe in which two trained models must agree for their heads to be alike."""
+    own, other = config.recipe(model), config.recipe(source)
+    for key in HEAD:
+        mine, its = getattr(own, key), getattr(other, key)
+        if mine != its:
+            where = f"{config.trained_key(model)}.distil.itself"
+            yield f"{where}: the head of {source} has {key} {its}, not {mine}"
 
 
 def _replayed(config: Config) -> Iterator[str]:

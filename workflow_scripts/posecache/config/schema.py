@@ -5,11 +5,12 @@ sections refer to each other.
 """
 
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from posecache import skeletons
+from posecache.config.compute import Compute
 from posecache.config.models import (
     ActiveLearning,
     Annotation,
@@ -36,9 +37,7 @@ from posecache.tables.specs import TABLES, admitted, cast
 from posecache.tables.sweeps import SweptTable
 from posecache.tables.table import Table
 from posecache.training.recipe import Distil, Recipe, merge
-from posecache.training.room import Wanted
 
-Gres = Annotated[str, Field(pattern=r"^[A-Za-z_]+(:[A-Za-z0-9_.]+)?$")]
 HEADINGS = {"oks": "AP", "pckh": "PCKh"}  # of the main numbers
 
 
@@ -97,36 +96,6 @@ class Logits(Caching):
 
     batch: PositiveInt = Field(BATCH, description="crops per forward pass")
     jobs: PositiveInt = Field(1, description="jobs that share one model's run over one sample set")
-
-
-class Speeds(Settings):
-    """What a user knows of how fast models are; estimates go by it, and nothing else."""
-
-    cache: dict[Name, PositiveFloat] = Field(
-        {}, description="crops/s that a model is run over, with a flip test two a look"
-    )
-    train: dict[Name, PositiveFloat] = Field({}, description="samples/s of training")
-
-
-class Compute(Settings):
-    """What a job may use."""
-
-    device: Literal["cpu", "cuda"] = Field("cpu", description="cuda: an error if there is none")
-    gres: Gres | None = Field(None, description="asks Slurm for GPUs by --gres, as gpu:a100")
-    compile: bool = Field(False, description="the networks that are trained, by torch.compile")
-    threads: PositiveInt = Field(1, description="of a job; with `gpus`, of each process")
-    memory_mb: PositiveInt = Field(2000, description="of decoded samples that training keeps")
-    pictures: Wanted = Field("auto", description="where the decoded crops of a training run lie")
-    max_minutes: PositiveInt = Field(1440, description="that a job asks a cluster for, at most")
-    speeds: Speeds = Field(Speeds(), description="stated ones, for estimates alone")
-
-    def asked_gpu(self, count: int) -> int:
-        """How many GPUs a job asks for by their number, which are `count` if it uses any."""
-        return count if self.device == "cuda" and self.gres is None else 0
-
-    def asked_gres(self, count: int) -> str:
-        """What a job asks Slurm's --gres for."""
-        return f"{self.gres}:{count}" if self.device == "cuda" and self.gres else ""
 
 
 class Config(Settings):
@@ -227,14 +196,25 @@ class Config(Settings):
         """The refiner that a model adds to the one that it starts from; None if it does not."""
         return self.runs[model].refine if model in self.runs else None
 
-    def teachers_of(self, model: str) -> list[str]:
-        """The teachers that a model learns from."""
+    def teaching(self, model: str) -> dict[str, str]:
+        """The model behind each name of those that a model learns from."""
         distil = self.distil(model)
-        return [] if distil is None else list(distil.teachers)
+        names = [] if distil is None else distil.teachers
+        found = {name: self._beside(model, name) for name in names}
+        return {name: teacher for name, teacher in found.items() if teacher is not None}
+
+    def teachers_of(self, model: str) -> list[str]:
+        """The models that a model learns from: teachers, and students' runs."""
+        return list(self.teaching(model).values())
 
     def students_of(self, teacher: str) -> list[str]:
-        """The students' runs that learn from a teacher."""
+        """The students' runs that learn from a model."""
         return [name for name in self.runs if teacher in self.teachers_of(name)]
+
+    def teaches(self, model: str) -> bool:
+        """Whether a model is run over training sets as teachers are: one, or a student's run that
+        teaches others."""
+        return model not in self.runs or bool(self.students_of(model))
 
     def stores_of(self, teacher: str) -> list[str]:
         """The stores that a teacher which comes as a cache has to have."""
@@ -246,15 +226,18 @@ class Config(Settings):
         return [self.cached[teacher].store(name) for name in dict.fromkeys(sets)]
 
     def init_model(self, model: str) -> str | None:
-        """The model of this configuration whose weights a training run starts from, if any.
+        """The model of this configuration whose weights a training run starts from, if any."""
+        init = self.trained[model].init
+        return None if init is None else self._beside(model, init.weights)
+
+    def _beside(self, model: str, name: str) -> str | None:
+        """The model that a name means to a training run; None if the name is no model's.
 
         Of a student with several seeds it is the run with the same seed, else the first one.
         """
-        init = self.trained[model].init
-        if init is None:
-            return None
-        seed, models = self.recipe(model).seed, self.models_of(init.weights)
-        same = [m for m in models if m in self.runs and self.recipe(m).seed == seed]
+        models = self.models_of(name)
+        runs = [found for found in models if found in self.runs]
+        same = [run for run in runs if self.recipe(run).seed == self.recipe(model).seed]
         return next(iter(same or models), None)
 
     def views(self, model: str) -> Views:

@@ -185,10 +185,10 @@ class Stages:
         return Validating.model_validate({"benchmarks": benchmarks, "flip": flip})
 
     def training_logits(self, name: str) -> list[tuple[str, str]]:
-        """The teachers and the folders of the logit stores that a training run reads."""
+        """The teachers' names and the folders of the logit stores that a training run reads."""
         return [
-            (teacher, self.places.logits(teacher, samples))
-            for teacher in self.config.teachers_of(name)
+            (teacher, self.places.logits(model, samples))
+            for teacher, model in self.config.teaching(name).items()
             for samples in self.config.trained[name].samples
         ]
 

@@ -90,7 +90,7 @@ class Things:
         """How a model is run over a sample set: as the configuration says if it is a teacher's run
         over one for training, otherwise upright, and kept exactly enough to be scored."""
         how = self.config.logits
-        if self.config.samples[samples].crops is None or model in self.config.runs:
+        if self.config.samples[samples].crops is None or not self.config.teaches(model):
             return Caching(flip=how.flip)
         common = how.model_dump(include=set(Caching.model_fields))
         return Caching(**common | {"views": self.config.views(model)})

@@ -128,6 +128,11 @@ class Objective:
         return self.distil is not None and self.distil.mode == "authors-code"
 
     @property
+    def heeds_itself(self) -> bool:
+        """Whether a finished head teaches a fresh one over the same features."""
+        return self.distil is not None and self.distil.itself > 0
+
+    @property
     def as_mmpose(self) -> bool:
         """Whether the parts are reduced as in MMPose, which the authors and DWPose build on."""
         return self.distil is not None and self.distil.mode != "equation-8"
@@ -153,7 +158,7 @@ class Objective:
         """
         if self.distil is None:
             return {"L_CK": 1.0}
-        alpha, teachers = self.distil.alpha, self.distil.teachers
+        alpha, teachers = self.distil.alpha, self.distil.betas
         if self.as_authors:
             weights = {"L_CK": 1 + alpha} | {f"L_D/{n}": 2 * b for n, b in teachers.items()}
             weights[list(weights)[-1]] *= 1 - progress

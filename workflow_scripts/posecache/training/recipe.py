@@ -5,7 +5,7 @@ Each field is also an option of `train_student.py`; its description is that opti
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -41,7 +41,8 @@ WINDOW_CHUNKS = 16  # pooled and shuffled together; a training run reads one win
 UNVALUED = {"checkpoint_epochs", "checkpoint_minutes", "validate_epochs", "keep", "tensorboard"}
 NESTED = ("augmentation", "final_augmentation")
 Frozen = Literal["backbone", "head"]  # a part of a network
-NOT_THE_AUTHORS = ("decay", "temperatures", "where", "confidence")  # keys of `distil`
+ITSELF = "itself"  # as a teacher's name: the finished head of the model that a run starts from
+NOT_THE_AUTHORS = ("decay", "temperatures", "where", "confidence", ITSELF)  # keys of `distil`
 
 # The second stage of RTMPose's pipeline.
 MILDER = {
@@ -157,8 +158,8 @@ class Distil(Settings):
     """Alpha weighs the labels, each teacher's beta weighs its cached logits."""
 
     alpha: Share = Field(description="weight of the labels")
-    teachers: Annotated[dict[Name, NonNegative], Field(min_length=1)] = Field(
-        description="{teacher: its beta, ...}"
+    teachers: dict[Name, NonNegative] = Field(
+        {}, description="{teacher, or a student: its beta, ...}; none where only `itself` teaches"
     )
     mode: Literal["equation-8", "authors-code", "dwpose"] = Field(
         "equation-8",
@@ -179,6 +180,19 @@ class Distil(Settings):
     confidence: Literal["none", "peak"] = Field(
         "none", description="peak: a prediction weighs as much as the score that it decodes to"
     )
+    itself: NonNegative = Field(
+        0.0,
+        description="beta of the finished head of the model in `init`, which teaches a fresh head "
+        "over the same frozen backbone; 0: it does not",
+    )
+
+    @model_validator(mode="after")
+    def _somebody_teaches(self) -> Self:
+        if ITSELF in self.teachers:
+            raise ValueError(f"`teachers` names {ITSELF!r}, which is a key beside it")
+        if not self.betas:
+            raise ValueError("`teachers` is missing, and `itself` is 0: nobody teaches")
+        return self
 
     @field_validator("temperatures")
     @classmethod
@@ -198,9 +212,14 @@ class Distil(Settings):
         return self.model_dump(mode="json", exclude=default)
 
     @property
+    def betas(self) -> dict[str, float]:
+        """Each teacher's weight; the run's own finished head is one if it has any."""
+        return self.teachers | ({ITSELF: self.itself} if self.itself else {})
+
+    @property
     def teaches(self) -> bool:
         """Whether a teacher has any weight; the authors' code gives it some at each alpha."""
-        return (self.alpha < 1 or self.mode != "equation-8") and any(self.teachers.values())
+        return (self.alpha < 1 or self.mode != "equation-8") and any(self.betas.values())
 
 
 def _default(key: str) -> Any:
@@ -209,15 +228,15 @@ def _default(key: str) -> Any:
 
 def clashes(recipe: Recipe, distil: Distil | None) -> Iterator[str]:
     """Why a recipe and what a model learns from do not go together, under the key in question."""
+    if recipe.geometry == "replay" and (distil is None or not distil.teachers):
+        yield "training.geometry: replay shows a teacher's crops, and this model has no teacher"
     if distil is None:
-        if recipe.geometry == "replay":
-            yield "training.geometry: replay shows a teacher's crops, and this model has no teacher"
         return
     if distil.mode != "equation-8" and recipe.loss != Recipe.model_fields["loss"].default:
         yield f"distil.mode: {distil.mode} has its own label loss, the recipe says {recipe.loss}"
     if distil.mode == "authors-code":
         yield from _beside_the_authors_code(distil)
-    elif not any([distil.alpha, *distil.teachers.values()]):
+    elif not any([distil.alpha, *distil.betas.values()]):
         yield "distil.alpha: 0, and so is every teacher's beta: nothing is learnt"
 
 
@@ -312,6 +331,17 @@ def unshaped(
         yield "structure: authors-code minimises what the authors' code does, so not bones"
     if structure is not None and refine is not None:
         yield "structure: the model beneath a refiner is frozen, and a refiner has its own loss"
+
+
+def headless(distil: Distil | None, init: Init | None, freeze: Sequence[Frozen]) -> Iterator[str]:
+    """Why there is no finished head to teach a fresh one, under the key in question."""
+    if distil is None or not distil.itself:
+        return
+    if init is None or init.part != "backbone" or "backbone" not in freeze:
+        yield (
+            "distil.itself: the finished head teaches a fresh one over the same features: expected "
+            "`init` with `part: backbone`, and `freeze: [backbone]`"
+        )
 
 
 class Learning(Settings):

@@ -24,11 +24,12 @@ from posecache.training import history, schedule
 from posecache.training.batch import Batch
 from posecache.training.checkpoints import Best, Checkpoints, Run
 from posecache.training.compiling import Compiled
+from posecache.training.finished_head import TwoHeads, target
 from posecache.training.freezing import freeze
 from posecache.training.history import Tally
 from posecache.training.losses import Objective, TeacherTarget, Truth
 from posecache.training.ranks import Ranks
-from posecache.training.recipe import Frozen, Init, Recipe
+from posecache.training.recipe import ITSELF, Frozen, Init, Recipe
 from posecache.training.refining import Progress
 from posecache.training.stream import Stream
 from posecache.training.teaching import Teaching
@@ -219,12 +220,14 @@ class Trainer:
         total: int,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The loss's unweighted parts, and how far predictions and targets vary."""
-        simcc_x, simcc_y, *poses = (output.float() for output in outputs)
+        simcc_x, simcc_y, *others = (output.float() for output in outputs)
         logits = simcc_x, simcc_y
+        if self.objective.heeds_itself:
+            targets = {**targets, ITSELF: target(others, self.objective.beta)}
         if self.progress is None:
             parts = self.objective.parts(*logits, truth, targets, total)
         else:
-            parts = self.progress.parts(poses[0], truth, targets, total)
+            parts = self.progress.parts(others[0], truth, targets, total)
         return parts, spreads(logits, truth, targets, self.objective.beta, self.ranks.sum)
 
     def _fast(self, what: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -243,12 +246,20 @@ class Trainer:
         model = self.ranks.share_statistics(model)
         model.train()
         freeze(model, self.frozen)
-        forward, optimizer = self._fast("the network", model), _optimizer(model, self.recipe)
+        network = TwoHeads(model, self._finished()) if self.objective.heeds_itself else model
+        forward, optimizer = self._fast("the network", network), _optimizer(model, self.recipe)
         run = Run(model=model, forward=forward, average=average, optimizer=optimizer)
         self._checkpoints.load(run)
         if self.ranks.first and run.history:
             self._checkpoints.keep(run.best)  # a kill may have come before it
         return run
+
+    def _finished(self) -> nn.Module:
+        """The network that the run starts from, whose head teaches."""
+        assert self.init is not None
+        model = self._network()
+        load_into(model, Path(self.init.weights), "whole")
+        return model
 
     def _network(self) -> nn.Module:
         model = self.network()
