@@ -146,11 +146,19 @@ def test_a_head_that_cannot_teach_is_told_before_any_job(
         config.parse(record)
 
 
-def test_no_student_learns_from_one_that_starts_from_it() -> None:
-    record = changed("students.coco-t.init", "unified-t")
-    record["students"]["unified-t"]["distil"]["teachers"] = {"teacher-coco": 1.0, "coco-t": 1.0}
-    told = "unified-t.distil.teachers: unified-t learns from coco-t starts from unified-t"
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize(
+    ("init", "teacher", "told"),
+    [
+        (None, "unified-t", "unified-t learns from unified-t"),
+        ("unified-t", "coco-t", "unified-t learns from coco-t starts from unified-t"),
+    ],
+)
+def test_no_student_learns_from_one_that_needs_it(
+    init: str | None, teacher: str, told: str
+) -> None:
+    record = changed("students.coco-t.init", init)
+    record["students"]["unified-t"]["distil"]["teachers"] = {"teacher-coco": 1.0, teacher: 1.0}
+    with pytest.raises(ValueError, match=f"students.unified-t.distil.teachers: {told}$"):
         config.parse(record)
 
 

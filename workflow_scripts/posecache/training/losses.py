@@ -106,7 +106,7 @@ class Objective:
         for name, target in targets.items():
             assert self.distil is not None, name
             places = simcc.expected(target.prob_x, target.prob_y, self.split_ratio)
-            weight, beta = target.peak * target.weight, self.distil.teachers[name]
+            weight, beta = target.peak * target.weight, self.distil.betas[name]
             told.append(Told(places=places, weight=weight, indices=target.indices, beta=beta))
         x, y = (axis.shape[-1] / self.split_ratio for axis in pred)
         return bones.loss(student, truth.keypoints, truth.weight, told, (x, y))
