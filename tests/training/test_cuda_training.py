@@ -13,6 +13,7 @@ import pytest
 import torch
 from tiny_run import recipe, stream, teaching, trainer
 
+from posecache.models.settings import Refine
 from posecache.training.batch import Batch
 from posecache.training.stream import TrainingSet
 
@@ -41,9 +42,13 @@ def first_batch(data: TrainingSet) -> Batch:
 
 
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode")
-def test_a_step_never_waits_for_the_device(data: TrainingSet, tmp_path: Path, device: str) -> None:
+@pytest.mark.parametrize("refine", [None, Refine(hidden=8)], ids=["coarse", "refined"])
+def test_a_step_never_waits_for_the_device(
+    data: TrainingSet, tmp_path: Path, device: str, refine: Refine | None
+) -> None:
     how = {"augmentation": EVERYTHING, "final_epochs": 0}
-    training, batch = trainer(data, tmp_path, device=device, **how), first_batch(data)
+    training = trainer(data, tmp_path, device=device, refine=refine, **how)
+    batch = first_batch(data)
     run, weights = training.start(), training.objective.weights(0.0)
     training.step(run, batch, weights)  # the first one sets up libraries
     with no_waiting(device):

@@ -1,5 +1,6 @@
 """A tiny training run, and the parts that it is made of."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from torch import nn
 
 from posecache import skeletons
 from posecache.models.networks import NETWORKS
+from posecache.models.networks.refined import Refining
+from posecache.models.settings import Refine
 from posecache.training.losses import Objective
 from posecache.training.recipe import Distil, Init, Recipe
+from posecache.training.refining import Progress
 from posecache.training.shares import Share
 from posecache.training.stream import WHOLE, Stream, TrainingSet
 from posecache.training.teaching import Teacher, Teaching
@@ -60,6 +64,7 @@ def trainer(
     init: Init | None = None,
     device: str = "cpu",
     compiled: bool = False,
+    refine: Refine | None = None,
     streams: type[Stream] = Stream,
     teachings: type[Teaching] = Teaching,
     **changes: Any,
@@ -67,14 +72,20 @@ def trainer(
     """A run over one sample set; each of its teachers has a beta of 0.5."""
     how = recipe(**changes)
     size = (how.variant, SKELETON.num_keypoints, how.input_size)
+    network: Callable[[], nn.Module] = partial(NETWORKS[how.network].build, *size)
+    distil, progress = Distil(alpha=0.3, teachers=dict.fromkeys(data.logits, 0.5)), None
+    if refine is not None:
+        network = Refining(coarse=network, refine=refine, skeleton=SKELETON)
+        progress = Progress(distil=distil, steps=refine.weights, input_size=how.input_size)
     return Trainer(
         how,
-        Objective(distil=Distil(alpha=0.3, teachers=dict.fromkeys(data.logits, 0.5))),
+        Objective(distil=distil),
         teaching(data, how, device, teachings),
         stream(data, how, streams),
-        partial(NETWORKS[how.network].build, *size),
+        network,
         folder,
         identity=identity,
+        progress=progress,
         init=init,
         compiled=compiled,
     )

@@ -69,6 +69,13 @@ def test_before_it_learns_the_pose_is_the_coarse_one() -> None:
     assert network(images())[2].shape == (2, 3, SKELETON.num_keypoints, 2)
 
 
+def test_places_are_told_in_single_precision_whatever_the_backbone_learns_in() -> None:
+    network = refined().train()
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = network(images())
+    assert {output.dtype for output in outputs} == {torch.float32}
+
+
 def test_each_step_moves_the_pose_by_what_its_stage_shows_there() -> None:
     """The refiner looks at stages 4 and 1: offsets of one step are the start of the next."""
     refiner = Refiner(

@@ -9,6 +9,7 @@ Shapes: B samples, K student keypoints, Kt teacher keypoints, S steps, Wx and Wy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from posecache.training.losses import TeacherTarget, Truth
@@ -50,6 +51,8 @@ class Progress:
     def _far(self, poses: Tensor, places: Tensor) -> Tensor:
         """Distances (B, K), summed over steps and sides, of poses (B, S, K, 2) to places (B, K, 2)
         in input px."""
-        size, steps = poses.new_tensor(self.input_size), poses.new_tensor(self.steps)
-        wanted = (2 * places + 1) / size - 1
-        return ((poses - wanted.unsqueeze(1)).abs().sum(-1) * steps.view(1, -1, 1)).sum(1)
+        axes = zip(places.unbind(-1), self.input_size, strict=True)
+        # No tensor is made of these numbers: on a GPU its copy would be waited for.
+        wanted = torch.stack([(2 * place + 1) / side - 1 for place, side in axes], -1)
+        far = (poses - wanted.unsqueeze(1)).abs().sum(-1).unbind(1)
+        return torch.stack([s * step for s, step in zip(self.steps, far, strict=True)]).sum(0)

@@ -53,10 +53,12 @@ class Refined(nn.Module):
         """Normalised RGB crops (B, 3, H, W), float, to the coarse logits x (B, K, 2W), y (B, K, 2H)
         and, while it learns, the poses after each step (B, S, K, 2), in shares of half the input's
         sides from its middle; else the last pose (B, K, 2) in input px and the scores (B, K)."""
-        pyramid = self.backbone.pyramid(images)
-        x, y = self.head(pyramid[-1])
-        coarse, scores = peaks(x, y)
-        poses = self.refiner(self.shares(coarse), scores, pyramid)
+        # Places need single precision: in bfloat16 a bin is not told from its neighbours.
+        pyramid = [features.float() for features in self.backbone.pyramid(images)]
+        with torch.autocast(images.device.type, enabled=False):
+            x, y = self.head(pyramid[-1])
+            coarse, scores = peaks(x, y)
+            poses = self.refiner(self.shares(coarse), scores, pyramid)
         if self.training:
             return x, y, poses
         return x, y, self.pixels(poses[:, -1]), scores
