@@ -62,13 +62,9 @@ students:
     distil: {alpha: 0.3, teachers: {zoo: 0.5, maps: 0.5, bought: 0.5}}
     benchmarks: [coco, own, heads]
   refined:
-    samples: [alone]
-    init: {weights: more, part: whole}
-    freeze: [backbone, head]
-    refine: {}
-    training: {loss: simcc_kl}
-    distil: {alpha: 0.3, teachers: {zoo: 0.5, maps: 0.5, bought: 0.5}}
-    benchmarks: []
+    {samples: [alone], init: {weights: more, part: whole}, freeze: [backbone, head], refine: {},
+     distil: {alpha: 0.3, teachers: {zoo: 0.5, maps: 0.5, bought: 0.5}},
+     training: {loss: simcc_kl}, benchmarks: []}
   second:
     samples: [alone]
     init: own/backbone.pth
