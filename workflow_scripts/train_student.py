@@ -18,17 +18,8 @@ from posecache.report.curves import Curves
 from posecache.stage import run_stage, stop_signals
 from posecache.training.launching import processes
 from posecache.training.ranks import Ranks
-from posecache.training.recipe import (
-    Learning,
-    Recipe,
-    Validating,
-    clashes,
-    headless,
-    unmoved,
-    unrefined,
-    unshaped,
-    untaught,
-)
+from posecache.training.recipe import Learning, Recipe, Validating
+from posecache.training.refusals import problems, untaught
 from posecache.training.room import Wanted
 from posecache.training.student import make_trainer, open_sets, train
 from posecache.training.trainer import Trainer
@@ -105,13 +96,7 @@ def trainer(arguments: argparse.Namespace, ranks: Ranks) -> Trainer:
     threads = max(1, arguments.threads // ranks.world)
     torch.set_num_threads(threads)
     learning, recipe = from_options(arguments, Learning), from_options(arguments, Recipe)
-    for problem in (
-        *clashes(recipe, learning.distil),
-        *unmoved(learning.init, learning.freeze, learning.refine),
-        *headless(learning.distil, learning.init, learning.freeze),
-        *unrefined(learning.refine, recipe, learning.distil),
-        *unshaped(learning.structure, learning.distil, learning.refine),
-    ):
+    for problem in problems(recipe, learning):
         raise ValueError(problem)
     teachers = [] if learning.distil is None else list(learning.distil.teachers)
     folders = {t: [folder for name, folder in arguments.logits if name == t] for t in teachers}

@@ -11,7 +11,8 @@ from tiny_run import recipe
 from torch import Tensor
 
 from posecache.training.losses import Objective, Pair, TeacherTarget, Truth, distillation_kl
-from posecache.training.recipe import Distil, Learning, Recipe, clashes
+from posecache.training.recipe import Distil, Learning, Recipe
+from posecache.training.refusals import clashes
 from posecache.training.stream import TrainingSet
 from posecache.training.student import make_trainer
 

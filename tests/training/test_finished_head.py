@@ -16,7 +16,8 @@ from posecache.models.networks import NETWORKS
 from posecache.models.session import Session
 from posecache.training.finished_head import TwoHeads, target
 from posecache.training.losses import Objective, Truth
-from posecache.training.recipe import Distil, Init, Learning, headless, untaught
+from posecache.training.recipe import Distil, Init, Learning
+from posecache.training.refusals import headless, untaught
 from posecache.training.stream import TrainingSet
 from posecache.training.student import make_trainer, train
 from posecache.training.trainer import Trainer

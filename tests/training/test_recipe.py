@@ -5,7 +5,8 @@ from posecache.models.networks.rtmpose import RTMPose
 from posecache.models.networks.variant import VARIANTS
 from posecache.models.settings import Refine
 from posecache.samples import Augmentation
-from posecache.training.recipe import Distil, Recipe, merge, unrefined
+from posecache.training.recipe import Distil, Recipe, merge
+from posecache.training.refusals import unrefined
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))

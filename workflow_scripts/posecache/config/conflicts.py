@@ -7,15 +7,7 @@ from pathlib import Path
 from posecache import skeletons
 from posecache.config.schema import Config
 from posecache.tables.table import Table
-from posecache.training.recipe import (
-    clashes,
-    headless,
-    unjudged,
-    unmoved,
-    unrefined,
-    unshaped,
-    untaught,
-)
+from posecache.training.refusals import problems, unjudged, untaught
 
 HEAD = ("network", "variant", "input_size")  # what recipes share whose heads are alike
 PROTOCOL = ("metric", "samples", "rescore", "nms")  # what the benchmarks of a column share
@@ -46,16 +38,12 @@ def _caches(config: Config) -> Iterator[str]:
 
 def _recipes(config: Config) -> Iterator[str]:
     """Recipes that do not suit what a model learns from."""
-    for name, train in config.trained.items():
-        distil, recipe, refine = config.distil(name), config.recipe(name), config.refine(name)
+    for name in config.trained:
+        learning, recipe = config.learning(name), config.recipe(name)
         found = (
-            clashes(recipe, distil),
-            untaught(distil, config.unlabelled(name)),
+            problems(recipe, learning),
+            untaught(learning.distil, config.unlabelled(name)),
             unjudged(recipe, config.benchmarks_of(name)),
-            unmoved(train.init, train.freeze, refine),
-            headless(distil, train.init, train.freeze),
-            unrefined(refine, recipe, distil),
-            unshaped(train.structure, distil, refine),
             _boneless(config, name),
         )
         for clash in chain.from_iterable(found):

@@ -36,7 +36,7 @@ from posecache.tables.settings import OwnTable
 from posecache.tables.specs import TABLES, admitted, cast
 from posecache.tables.sweeps import SweptTable
 from posecache.tables.table import Table
-from posecache.training.recipe import Distil, Recipe, merge
+from posecache.training.recipe import Distil, Learning, Recipe, merge
 
 HEADINGS = {"oks": "AP", "pckh": "PCKh"}  # of the main numbers
 
@@ -195,6 +195,17 @@ class Config(Settings):
     def refine(self, model: str) -> Refine | None:
         """The refiner that a model adds to the one that it starts from; None if it does not."""
         return self.runs[model].refine if model in self.runs else None
+
+    def learning(self, model: str) -> Learning:
+        """What a trained model learns from besides its labels."""
+        train = self.trained[model]
+        return Learning(
+            distil=self.distil(model),
+            init=train.init,
+            freeze=train.freeze,
+            refine=self.refine(model),
+            structure=train.structure,
+        )
 
     def teaching(self, model: str) -> dict[str, str]:
         """The model behind each name of those that a model learns from."""

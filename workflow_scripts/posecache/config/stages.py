@@ -17,7 +17,7 @@ from posecache.models.settings import Import
 from posecache.samples.settings import Expected
 from posecache.scores.settings import Measure
 from posecache.tables.specs import TABLES, admitted
-from posecache.training.recipe import Learning, Validating
+from posecache.training.recipe import Validating
 
 RULES = {
     "samples": "prepare_samples",
@@ -164,15 +164,7 @@ class Stages:
         options = ["--name", name, "--samples", *map(self.places.samples, train.samples)]
         options += ["--logits", *(f"{t}={folder}" for t, folder in stores)] if stores else []
         init = train.init and train.init.model_copy(update={"weights": self.places.init(name)})
-        options += to_options(
-            Learning(
-                distil=self.config.distil(name),
-                init=init,
-                freeze=train.freeze,
-                refine=self.config.refine(name),
-                structure=train.structure,
-            )
-        )
+        options += to_options(self.config.learning(name).model_copy(update={"init": init}))
         return options + to_options(self.config.recipe(name)) + to_options(self.validating(name))
 
     def validating(self, name: str) -> Validating:

@@ -21,8 +21,9 @@ from posecache.samples.store import SampleStore
 from posecache.training.identity import identity
 from posecache.training.losses import Objective
 from posecache.training.ranks import Ranks
-from posecache.training.recipe import Learning, Recipe, Validating, unjudged
+from posecache.training.recipe import Learning, Recipe, Validating
 from posecache.training.refining import Progress
+from posecache.training.refusals import unjudged
 from posecache.training.resident import Keeping
 from posecache.training.room import Wanted, training_bytes
 from posecache.training.stream import Stream, TrainingSet, skeleton_of
