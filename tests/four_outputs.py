@@ -13,9 +13,8 @@ from posecache.models.export import to_bytes
 from posecache.models.folder import write_model
 from posecache.skeletons import Skeleton
 
-ASIDE = (
-    1.5  # input px: how far left keypoints lie to the left of the brightest px, right ones right
-)
+# Input px: how far left keypoints lie to the left of the brightest px, right ones to the right.
+ASIDE = 1.5
 
 
 class FourOutputs(nn.Module):

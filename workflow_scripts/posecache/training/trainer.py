@@ -66,10 +66,10 @@ class Trainer:
         show: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
     ) -> None:
         """`network` makes a fresh network; `progress` measures its poses, where it is a refined
-        one; `init` names a file of weights to start from, at which
-        the `frozen` parts stay; `ranks` are the processes that share the run, each with its part of
-        the stream, of which the first validates and shows; `compiled`: the network and the losses
-        are, where PyTorch can; `show` is given the history whenever it is saved."""
+        one; `init` names a file of weights to start from, at which the `frozen` parts stay; `ranks`
+        are the processes that share the run, each with its part of the stream, of which the first
+        validates and shows; `compiled`: the network and the losses are, where PyTorch can; `show`
+        is given the history whenever it is saved."""
         self.recipe, self.objective, self.teaching = recipe, objective, teaching
         self.stream, self.network, self.folder = stream, network, folder
         self.device, self.identity, self.progress = teaching.device, identity, progress

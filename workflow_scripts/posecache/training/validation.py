@@ -65,9 +65,8 @@ class Validation:
     def scores(self, network: nn.Module, stops: Sequence[str] = ()) -> dict[str, float] | None:
         """Each benchmark's AP or mean PCKh (0-100); None once `stops` lists a signal."""
         device = self.teaching.device
-        modes = {
-            module: module.training for module in network.modules()
-        }  # frozen parts have theirs
+        # Frozen parts learn in evaluation mode: each module goes back to its own.
+        modes = {module: module.training for module in network.modules()}
         network.eval()
         with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
             found = {f: self._predictions(network, c, stops) for f, c in self._crops.items()}

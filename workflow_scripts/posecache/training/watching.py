@@ -10,6 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from posecache import simcc
 from posecache.training.costs import BATCHES
 from posecache.training.history import EXPECTED, PREDICTED
 from posecache.training.losses import TeacherTarget, Truth
@@ -94,9 +95,8 @@ def spreads(
 
 def _means(axes: Axes, beta: float) -> Tensor:
     """The mean bins (B, K, 2) of the distributions over x and y."""
-    probs = [torch.softmax(beta * axis.float(), -1) for axis in axes]
-    bins = [torch.arange(p.shape[-1], dtype=p.dtype, device=p.device) for p in probs]
-    return torch.stack([p @ b for p, b in zip(probs, bins, strict=True)], -1)
+    x, y = (torch.softmax(beta * axis.float(), -1) for axis in axes)
+    return simcc.expected(x, y, split_ratio=1)
 
 
 def _peaks(axes: Axes) -> Tensor:
